@@ -1,0 +1,42 @@
+# Each target sets up what it needs: `make train` on a fresh clone builds .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help train test check bench docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+train: $(READY) ## train the default recipe on MNIST; the run, its report and its model land in runs/
+	@$(BIN)/deepmnist train $(ARGS)
+
+test: $(READY) ## run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## lint, types and tests: what has to pass before a commit
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
+
+bench: $(READY) ## measure the recipes and the start-up; writes benchmarks/results/
+	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
+
+docs: $(READY) ## write docs/cli.md anew from --help
+	@$(BIN)/python docs/generate_cli.py
+
+lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --extra train --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --upgrade -o requirements.lock
+
+clean: ## remove the virtual environment
+	@rm -rf $(VENV)
+
+# The stamp is older than the lock when the lock has changed: the environment is then built anew.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("error: deepmnist needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % v)'
+	@echo "Setting up $(VENV) from requirements.lock; this takes a minute or two, once."
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
