@@ -1,0 +1,42 @@
+"""What the machine has for training: GPUs, and a number format that is fast on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from deepmnist.recipes import Precision
+
+CPU_INFO = Path("/proc/cpuinfo")  # Linux; elsewhere float32 is the answer that is never wrong
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+BFLOAT16_CAPABILITY = (8, 0)  # CUDA compute capability with bfloat16 matrix units: Ampere
+
+
+def prepare_gpus() -> list[str]:
+    """Names of the GPUs TensorFlow sees, each told to take memory as it needs it, not all of it."""
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # TensorFlow has run already: its owner's setting stands
+            break
+    return [gpu.name for gpu in gpus]
+
+
+def resolve_precision(precision: Precision) -> Precision:
+    """A Keras dtype policy: `precision` itself, or for "auto" what this machine is fast in."""
+    if precision != "auto":
+        return precision
+    return "mixed_bfloat16" if _has_bfloat16() else "float32"
+
+
+def _has_bfloat16() -> bool:
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        return tuple(details.get("compute_capability", (0, 0))) >= BFLOAT16_CAPABILITY
+    if not CPU_INFO.exists():
+        return False
+    flags = next((line for line in CPU_INFO.read_text().splitlines() if line[:5] == "flags"), "")
+    return not BFLOAT16_FLAGS.isdisjoint(flags.split())

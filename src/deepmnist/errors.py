@@ -1,0 +1,74 @@
+"""Every exception deepmnist raises on purpose.
+
+    DeepMNISTError
+    |-- DataError             a data set that cannot be read, or that contradicts itself
+    |   `-- DataNotFoundError a data set that cannot be had from any place it was looked for
+    |-- PictureError          a picture file that cannot be decoded, or is no picture
+    |-- ConfigError           a training option out of its range, an unknown recipe
+    |-- BundleError           a model on disk that is missing, altered, foreign or too new
+    |-- RunError              a run folder that cannot be written, resumed or trusted
+    |-- TrainingError         a run that cannot go on: the loss is no number
+    |-- StorageError          a file that cannot be written: no space, no permission
+    `-- MissingExtraError     an optional part that is not installed
+
+A message says what was given, what is allowed and what to do next, in one line.
+The command line prints it and exits with status 2; it never shows a traceback for these.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeepMNISTError(Exception):
+    """Base of every exception that deepmnist raises on purpose."""
+
+
+class DataError(DeepMNISTError):
+    """A data set cannot be read, or contradicts itself."""
+
+
+class DataNotFoundError(DataError):
+    """A data set cannot be had from any place it was looked for."""
+
+
+class PictureError(DeepMNISTError):
+    """A picture file cannot be decoded, or is no picture."""
+
+
+class ConfigError(DeepMNISTError):
+    """A training option is out of its range, or a recipe is unknown."""
+
+
+class BundleError(DeepMNISTError):
+    """A model on disk is missing, altered, foreign or too new."""
+
+
+class RunError(DeepMNISTError):
+    """A run folder cannot be written, resumed or trusted."""
+
+
+class TrainingError(DeepMNISTError):
+    """A run cannot go on: the loss is no number."""
+
+
+class StorageError(DeepMNISTError):
+    """A file cannot be written: no space left, no permission."""
+
+
+class MissingExtraError(DeepMNISTError):
+    """An optional part of deepmnist is not installed."""
+
+    def __init__(self, needed_for: str, extra: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the extra '{extra}': pip install 'deepmnist[{extra}]'"
+        )
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, and all of them."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(given, names, n=1)
+    guess = f"did you mean '{close[0]}'? " if close else ""
+    return f"{guess}known: {', '.join(names)}"

@@ -1,0 +1,147 @@
+"""TrainingConfig and the named recipes: everything that, with the data, decides a run.
+
+A recipe is one frozen value. `configure` starts from a named one, lays a user's own values over it
+and checks the sum. Nothing here knows of files, the terminal or TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from deepmnist.errors import ConfigError, nearest
+
+SHOWN = 60  # characters of a value at fault that a message repeats
+
+Count = Annotated[int, Meta(ge=1, lt=2**31)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Precision = Literal["auto", "float32", "mixed_bfloat16"]
+Share = Annotated[float, Meta(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """One run, complete but for the data. Equal configurations on equal data give equal weights."""
+
+    recipe: str  # the named recipe it started from
+    architecture: Literal["tutorial", "fast"]  # a function of model.py
+    epochs: Positive = 1.0  # passes over the training images
+    steps: Count | None = None  # updates; when given it stands in for epochs
+    minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = (
+        0  # a small data set gets more epochs, up to this
+    )
+    batch_size: Annotated[int, Meta(ge=1, le=65_536)]  # images an update
+    learning_rate: Positive  # its peak
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    warmup: Share = 0.0  # share of the steps in which one_cycle's rate rises
+    beta_1: Share = 0.9  # Adam's decay of the mean gradient
+    beta_2: Share = 0.999  # Adam's decay of the mean squared gradient
+    epsilon: Positive = 1e-7  # Adam's guard against division by zero
+    label_smoothing: Share = 0.0  # share of each target spread over all classes
+    dropout: Share = 0.0  # share of the dense layer's outputs dropped
+    rotation_deg: Annotated[float, Meta(ge=0, le=180)] = 0.0  # augmentation: drawn from +/- this
+    shift_px: Annotated[float, Meta(ge=0, le=14)] = 0.0  # the same, each axis
+    scale: Share = 0.0  # the same, as a share of the size
+    shear: Share = 0.0  # the same, as a share of the height
+    precision: Precision = "auto"  # auto: bfloat16 where the machine is fast in it
+    validation_share: Annotated[float, Meta(gt=0, lt=1)] | None = None  # None: the last 5,000
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # of weights, order, augmentation, dropout
+
+    @property
+    def augments(self) -> bool:
+        """Whether any image is changed in training."""
+        return any((self.rotation_deg, self.shift_px, self.scale, self.shear))
+
+
+FIELDS = tuple(field.name for field in fields(TrainingConfig))
+
+# The tutorial, to the letter: its net, its optimiser, its batches, its 5,000 steps, in float32.
+TUTORIAL = TrainingConfig(
+    recipe="tutorial",
+    architecture="tutorial",
+    steps=5_000,
+    batch_size=50,
+    learning_rate=1e-4,
+    epsilon=1e-8,
+    dropout=0.5,
+    precision="float32",
+)
+
+FAST = TrainingConfig(
+    recipe="fast",
+    architecture="fast",
+    epochs=2,
+    minimum_steps=400,
+    batch_size=256,
+    learning_rate=0.01,
+    schedule="one_cycle",
+    warmup=0.25,
+    beta_1=0.7,
+    beta_2=0.9,
+)
+
+RECIPES = {recipe.recipe: recipe for recipe in (FAST, TUTORIAL)}
+DEFAULT_RECIPE = FAST.recipe
+
+
+def configure(recipe: str = DEFAULT_RECIPE, **overrides: Any) -> TrainingConfig:
+    """The named recipe with `overrides` laid over it. ConfigError names the field at fault."""
+    if recipe not in RECIPES:
+        raise ConfigError(f"unknown recipe '{recipe}'; {nearest(recipe, RECIPES)}")
+    for name in overrides:
+        if name not in FIELDS:
+            raise ConfigError(f"unknown training option '{name}'; {nearest(name, FIELDS)}")
+    if overrides.get("epochs") is not None:
+        if overrides.get("steps") is not None:
+            raise ConfigError("epochs and steps were both given; give one of them")
+        overrides = {"steps": None, **overrides}  # epochs by name outrank a recipe's own steps
+    return checked({**asdict(RECIPES[recipe]), **overrides})
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """TrainingConfig's fields from a TOML file. ConfigError where it cannot be read."""
+    try:
+        values = msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    return values
+
+
+def checked(values: Mapping[str, Any]) -> TrainingConfig:
+    """TrainingConfig from plain values, every range checked; ConfigError names the field."""
+    try:
+        return msgspec.convert(values, TrainingConfig)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$.")
+        name = path.rstrip("`")
+        raise ConfigError(
+            f"{name} = {_shown(values.get(name))}: {_allowed(name, problem)}"
+        ) from error
+
+
+def _allowed(name: str, problem: str) -> str:
+    """What a field may be: its choices where it has some, else the range msgspec names."""
+    choices = get_args(get_type_hints(TrainingConfig)[name])
+    if all(isinstance(choice, str) for choice in choices) and choices:
+        return f"must be one of {', '.join(choices)}"
+    return problem.lower().replace("`", "").replace(" | null", "")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message; one too long to be meant is cut, a number beyond all print named."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def difference(old: TrainingConfig, new: TrainingConfig) -> str:
+    """What differs between two configurations, for people; empty where nothing does."""
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in FIELDS)
+    return ", ".join(f"{name} {was!r} -> {now!r}" for name, was, now in pairs if was != now)

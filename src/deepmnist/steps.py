@@ -1,0 +1,103 @@
+"""What happens inside the graph: the update, the chunk of updates, the forward pass.
+
+Traced once for a run: a chunk takes any number of batches of one size. Draws come from
+(seed, update number), the number being the optimiser's own counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from deepmnist.augmentation import augment
+from deepmnist.batches import Plan
+from deepmnist.data.dataset import SIDE
+from deepmnist.recipes import TrainingConfig
+
+DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
+
+Chunk = Callable[[Any, Any], tf.Tensor]
+
+
+@keras.saving.register_keras_serializable("deepmnist")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """The rate rises in a line to `peak` over a share `warmup` of `steps`, then falls to zero."""
+
+    def __init__(self, peak: float, steps: int, warmup: float) -> None:
+        self.peak, self.steps, self.warmup = peak, steps, warmup
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of update `step`, counted from 0."""
+        done = (keras.ops.cast(step, "float32") + 0.5) / self.steps
+        rising = done / max(self.warmup, 0.5 / self.steps)
+        falling = (1.0 - done) / (1.0 - self.warmup)
+        return self.peak * keras.ops.minimum(rising, falling)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup}
+
+
+def compile_chunk(
+    net: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    config: TrainingConfig,
+    plan: Plan,
+    classes: int,
+) -> Chunk:
+    """A function of images uint8 (k, batch, 28, 28) and labels (k, batch): losses float32 (k,)."""
+    dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
+
+    def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        step = tf.cast(optimizer.iterations, tf.int32)
+        _pin(dropouts, config.seed, step)
+        pixels = tf.cast(images, tf.float32) / 255.0
+        if config.augments:
+            pixels = augment(pixels, tf.stack([config.seed, step]), config)
+        targets = _targets(labels, classes, config.label_smoothing)
+        with tf.GradientTape() as tape:
+            logits = net(pixels, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        gradients = tape.gradient(loss, net.trainable_variables)
+        optimizer.apply(gradients, net.trainable_variables)
+        return loss
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, plan.batch_size, SIDE, SIDE), tf.uint8),
+            tf.TensorSpec((None, plan.batch_size), tf.uint8),
+        ]
+    )
+    def chunk(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(images)[0]
+        losses = tf.TensorArray(tf.float32, size=count)
+        for i in tf.range(count):
+            losses = losses.write(i, update(images[i], labels[i]))
+        return losses.stack()
+
+    return chunk
+
+
+def compile_logits(net: keras.Model) -> Callable[[Any], tf.Tensor]:
+    """A function of images uint8 (n, 28, 28): logits float32 (n, classes)."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.uint8)])
+    def logits(images: tf.Tensor) -> tf.Tensor:
+        return net(tf.cast(images, tf.float32) / 255.0, training=False)
+
+    return logits
+
+
+def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> None:
+    """Make each layer's next mask a function of (seed, layer, step), whatever drew before."""
+    for place, layer in enumerate(dropouts, start=1):
+        if layer.rate > 0:
+            stream = (seed + DROPOUT_STREAM * place) % 2**31
+            layer.seed_generator.state.assign(tf.cast(tf.stack([stream, step]), tf.uint32))
+
+
+def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
+    one_hot = tf.one_hot(labels, classes)
+    return one_hot * (1.0 - smoothing) + smoothing / classes

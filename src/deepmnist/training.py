@@ -1,0 +1,218 @@
+"""train(training, validation, config): one compiled chunk of steps, called until the run is done.
+
+The host gathers a chunk's images as bytes; the graph normalises, augments, steps. All randomness is
+a function of (seed, step), so a run continued from a checkpoint is the run itself, bit for bit.
+Where runs live on disk, what a bundle is and how progress is drawn belong to others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import batches, model
+from deepmnist.checkpoints import Checkpoint
+from deepmnist.data.dataset import Dataset
+from deepmnist.devices import resolve_precision
+from deepmnist.errors import TrainingError
+from deepmnist.recipes import TrainingConfig
+from deepmnist.steps import OneCycle, compile_chunk, compile_logits
+
+CHUNK_S = 0.25  # seconds of steps between two looks at the keyboard and the progress bar
+SAVE_EVERY_S = 30.0  # seconds between checkpoints
+VALIDATION_BATCH = 1_000  # images
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a chunk of steps came to. Validation figures are there at the end of an epoch."""
+
+    step: int
+    epoch: float
+    loss: float  # mean over the chunk, nats
+    learning_rate: float
+    images_per_second: float
+    train_seconds: float
+    validation_accuracy: float | None = None
+    validation_loss: float | None = None  # nats
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the float32 model, what ran and what it took."""
+
+    model: keras.Model
+    config: TrainingConfig  # with the precision that really ran
+    plan: batches.Plan
+    train_seconds: float  # building, tracing and steps; validation and checkpoints not included
+    validation_logits: NDArray[np.float32]  # (n, classes)
+
+
+Observer = Callable[[Progress], None]
+Saver = Callable[[Checkpoint], None]
+Begin = Callable[[batches.Plan, int], None]
+
+
+class Training:
+    """One training, from its first step or a checkpoint, to its last. All state is in variables."""
+
+    def __init__(self, training: Dataset, validation: Dataset, config: TrainingConfig) -> None:
+        started = time.perf_counter()
+        self.training = training
+        self.validation = validation
+        self.labels = training.required_labels()
+        self.config = replace(config, precision=resolve_precision(config.precision))
+        self.plan = batches.plan(config, len(training))
+        classes = len(training.class_names)
+        self.net = model.build(self.config, classes, self.config.precision)
+        self.optimizer = _optimizer(self.config, self.plan.steps)
+        self.optimizer.build(self.net.trainable_variables)
+        self.chunk = compile_chunk(self.net, self.optimizer, self.config, self.plan, classes)
+        self.train_seconds = time.perf_counter() - started
+        self.float32_net = _float32_twin(self.net, self.config, classes)
+        self.logits = compile_logits(self.float32_net)
+
+    @property
+    def step(self) -> int:
+        """Updates made so far: the graph's own counter, from which an interrupt cannot part it."""
+        return int(self.optimizer.iterations.numpy())
+
+    @property
+    def variables(self) -> list[Any]:
+        """Every variable of the run, in a fixed order: weights, statistics, optimiser slots."""
+        return [*self.net.variables, *self.optimizer.variables]
+
+    def checkpoint(self) -> Checkpoint:
+        """The whole state. TrainingError where a weight is no finite number."""
+        arrays = [variable.numpy() for variable in self.variables]
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise _diverged("a weight", self.step)
+        return Checkpoint(self.step, self.train_seconds, arrays)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continue from `checkpoint` instead of from the start."""
+        for variable, value in zip(self.variables, checkpoint.arrays, strict=True):
+            variable.assign(value)
+        self.train_seconds += checkpoint.train_seconds
+
+    def advance(self, count: int) -> Progress:
+        """Make `count` updates within one epoch. TrainingError where a loss is no finite number."""
+        started, first = time.perf_counter(), self.step
+        rows = self.plan.rows(first, count)
+        losses = self.chunk(self.training.images[rows], self.labels[rows]).numpy()
+        elapsed = time.perf_counter() - started
+        self.train_seconds += elapsed
+        if not np.isfinite(losses).all():
+            raise _diverged("the loss", first + int(np.argmin(np.isfinite(losses))) + 1)
+        return Progress(
+            step=first + count,
+            epoch=(first + count) / self.plan.steps_per_epoch,
+            loss=float(losses.mean()),
+            learning_rate=_rate(self.optimizer, first + count - 1),
+            images_per_second=rows.size / elapsed,
+            train_seconds=self.train_seconds,
+        )
+
+    def validation_logits(self) -> NDArray[np.float32]:
+        """Logits (n, classes) of the validation images, in float32 whatever training runs in."""
+        if self.float32_net is not self.net:
+            self.float32_net.set_weights(self.net.get_weights())
+        starts = range(0, len(self.validation), VALIDATION_BATCH)
+        images = self.validation.images
+        return np.concatenate(
+            [self.logits(images[start : start + VALIDATION_BATCH]).numpy() for start in starts]
+        )
+
+    def validated(self, progress: Progress) -> Progress:
+        """`progress` with the validation figures of this moment."""
+        accuracy, loss = _score(self.validation_logits(), self.validation.required_labels())
+        return replace(progress, validation_accuracy=accuracy, validation_loss=loss)
+
+
+def train(
+    training: Dataset,
+    validation: Dataset,
+    config: TrainingConfig,
+    observe: Observer = lambda progress: None,
+    save: Saver = lambda checkpoint: None,
+    start: Checkpoint | None = None,
+    begin: Begin = lambda plan, step: None,
+) -> Trained:
+    """Train `config` on `training`, from `start` if given, and return the finished model.
+
+    `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
+    second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
+    stops the run (which is raised again).
+    TrainingError where the loss or a weight is no finite number.
+    """
+    run = Training(training, validation, config)
+    if start is not None:
+        run.restore(start)
+    begin(run.plan, run.step)
+    try:
+        _advance_to_end(run, observe, save)
+    except KeyboardInterrupt:
+        save(run.checkpoint())
+        raise
+    save(run.checkpoint())
+    return Trained(
+        run.float32_net, run.config, run.plan, run.train_seconds, run.validation_logits()
+    )
+
+
+def _advance_to_end(run: Training, observe: Observer, save: Saver) -> None:
+    count, saved = 1, time.monotonic()  # the first chunk is one step: it traces and compiles
+    while run.step < run.plan.steps:
+        started = time.monotonic()
+        progress = run.advance(min(count, run.plan.until_epoch_end(run.step)))
+        count = _next_count(count, time.monotonic() - started)
+        if progress.step % run.plan.steps_per_epoch == 0 or progress.step == run.plan.steps:
+            progress = run.validated(progress)
+        observe(progress)
+        if time.monotonic() - saved > SAVE_EVERY_S:
+            save(run.checkpoint())
+            saved = time.monotonic()
+
+
+def _next_count(count: int, elapsed: float) -> int:
+    """Steps in the next chunk: towards CHUNK_S, at most four times the last."""
+    return max(1, min(4 * count, int(count * CHUNK_S / elapsed)))
+
+
+def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = config.learning_rate
+    if config.schedule == "one_cycle":
+        rate = OneCycle(config.learning_rate, steps, config.warmup)
+    return keras.optimizers.Adam(rate, config.beta_1, config.beta_2, config.epsilon)
+
+
+def _rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:
+    """The learning rate that update `step` (from 0) used."""
+    schedule = optimizer._learning_rate  # Keras offers only the rate of the next update
+    return float(schedule(step) if callable(schedule) else schedule.numpy())
+
+
+def _float32_twin(net: keras.Model, config: TrainingConfig, classes: int) -> keras.Model:
+    """`net` where it runs in float32 already; else the same architecture in float32."""
+    return net if config.precision == "float32" else model.build(config, classes)
+
+
+def _score(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[float, float]:
+    """Accuracy and mean cross-entropy (nats)."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    own = np.take_along_axis(log_probabilities, labels[:, None].astype(np.int64), axis=1)
+    return float((logits.argmax(axis=1) == labels).mean()), float(-own.mean())
+
+
+def _diverged(what: str, step: int) -> TrainingError:
+    return TrainingError(
+        f"{what} is no finite number at step {step}; try a lower --learning-rate "
+        "(the last good checkpoint is kept)"
+    )

@@ -1,0 +1,76 @@
+"""Inside the graph: the schedule, the targets, and draws that depend on the step alone."""
+
+import keras
+import numpy as np
+import pytest
+
+from deepmnist import batches, model, recipes, steps
+
+
+def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
+    schedule = steps.OneCycle(peak=0.1, steps=100, warmup=0.3)
+    rates = np.array([float(schedule(step)) for step in range(100)])
+    assert rates.argmax() in (29, 30)
+    assert rates.max() == pytest.approx(0.1, rel=0.03)
+    assert (np.diff(rates[:29]) > 0).all()
+    assert (np.diff(rates[30:]) < 0).all()
+    assert 0 < rates[-1] < 0.002
+
+
+def test_one_cycle_without_warmup_starts_at_its_peak() -> None:
+    schedule = steps.OneCycle(peak=0.1, steps=10, warmup=0.0)
+    assert float(schedule(0)) == pytest.approx(0.095)
+
+
+def test_one_cycle_survives_saving() -> None:
+    schedule = steps.OneCycle(peak=0.1, steps=10, warmup=0.5)
+    copy = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert float(copy(3)) == float(schedule(3))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_targets_are_distributions(smoothing: float) -> None:
+    targets = steps._targets(np.array([2, 0], np.uint8), 4, smoothing).numpy()
+    np.testing.assert_allclose(targets.sum(axis=1), 1.0)
+    assert targets[0].argmax() == 2
+    assert targets.min() == pytest.approx(smoothing / 4)
+
+
+def losses_from(start: int, counts: list[int], **overrides: object) -> list[float]:
+    """Losses of a run whose counter stands at `start`, taken in chunks of `counts`."""
+    config = recipes.configure("fast", precision="float32", batch_size=4, **overrides)
+    plan = batches.plan(config, 64)
+    net = model.build(config, 10)
+    optimizer = keras.optimizers.SGD(0.0)  # weights stand still: only the draws can change a loss
+    optimizer.build(net.trainable_variables)
+    optimizer.iterations.assign(start)
+    net.layers[-1].kernel.assign(np.random.default_rng(0).normal(size=(256, 10)))
+    chunk = steps.compile_chunk(net, optimizer, config, plan, 10)
+    images = np.random.default_rng(1).integers(0, 256, (sum(counts), 4, 28, 28), np.uint8)
+    labels = np.zeros((sum(counts), 4), np.uint8)
+    images[:] = images[0]  # every step sees the same batch
+    found, done = [], 0
+    for count in counts:
+        found += chunk(images[done : done + count], labels[done : done + count]).numpy().tolist()
+        done += count
+    return found
+
+
+@pytest.mark.parametrize("change", [{"dropout": 0.5}, {"rotation_deg": 30.0, "shift_px": 3.0}])
+def test_draws_depend_on_the_step_and_not_on_how_it_was_reached(change: dict) -> None:
+    in_one = losses_from(0, [6], **change)
+    assert losses_from(0, [1, 2, 3], **change) == in_one
+    assert losses_from(4, [2], **change) == in_one[4:]
+    assert len(set(in_one)) == 6  # a new draw every step
+    assert losses_from(0, [6], seed=1, **change) != in_one
+
+
+def test_without_draws_every_step_is_the_same() -> None:
+    assert len(set(losses_from(0, [4]))) == 1
+
+
+def test_logits_are_those_of_the_net_on_ink_in_unit_range() -> None:
+    net = model.build(recipes.configure("tutorial"), 10)
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
+    expected = net(images.astype(np.float32) / 255, training=False)
+    np.testing.assert_allclose(steps.compile_logits(net)(images), expected, rtol=1e-4, atol=1e-4)

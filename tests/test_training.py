@@ -1,0 +1,119 @@
+"""Training: it learns, it repeats itself, it resumes exactly, it stops when it must."""
+
+import numpy as np
+import pytest
+
+from deepmnist import recipes, training
+from deepmnist.checkpoints import Checkpoint
+from deepmnist.data import Dataset
+from deepmnist.errors import TrainingError
+
+
+def squares(n: int, seed: int = 0) -> Dataset:
+    """A set that is learned in seconds: class k is a bright square in the k-th of ten places."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(n) % 10).astype(np.uint8)
+    images = generator.integers(0, 60, (n, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(int(label), 4)
+        image[2 + 8 * row : 9 + 8 * row, 1 + 7 * column : 7 + 7 * column] = 230
+    return Dataset(images, labels, name="squares")
+
+
+SMALL = {"steps": 24, "batch_size": 16, "precision": "float32"}
+TRAINING, VALIDATION = squares(80), squares(40, seed=1)
+
+
+def train(start: Checkpoint | None = None, **overrides: object):
+    """A small run; (trained, checkpoints saved, progress seen)."""
+    saved, seen = [], []
+    config = recipes.configure(**{"recipe": "fast", **SMALL, **overrides})
+    trained = training.train(TRAINING, VALIDATION, config, seen.append, saved.append, start)
+    return trained, saved, seen
+
+
+def test_it_learns() -> None:
+    trained, _, seen = train(steps=60)
+    predicted = trained.validation_logits.argmax(axis=1)
+    assert (predicted == VALIDATION.labels).mean() > 0.9
+    assert seen[-1].step == 60
+    assert seen[-1].loss < seen[0].loss
+
+
+def test_the_same_configuration_gives_the_same_weights() -> None:
+    first, again, other = train()[0], train()[0], train(seed=1)[0]
+    for a, b in zip(first.model.get_weights(), again.model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
+
+
+RESUMED = [
+    {"recipe": "fast"},
+    {"recipe": "fast", "precision": "mixed_bfloat16"},
+    {"recipe": "fast", "dropout": 0.4, "label_smoothing": 0.1},
+    {"recipe": "fast", "rotation_deg": 10.0, "shift_px": 2.0, "scale": 0.1, "shear": 0.1},
+    {"recipe": "tutorial", "steps": 8},
+]
+
+
+@pytest.mark.parametrize("overrides", RESUMED, ids=str)
+def test_resuming_gives_the_uninterrupted_weights_bit_for_bit(overrides: dict) -> None:
+    whole, _, _ = train(**overrides)
+    config = recipes.configure(**{**SMALL, **overrides})
+    part = training.Training(TRAINING, VALIDATION, config)
+    for count in (3, 2, 2):  # crosses an epoch of five batches
+        part.advance(min(count, part.plan.until_epoch_end(part.step)))
+    resumed, _, _ = train(start=part.checkpoint(), **overrides)
+    for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_the_state_is_saved_at_the_end() -> None:
+    _, saved, _ = train()
+    assert [checkpoint.step for checkpoint in saved] == [24]
+    assert saved[0].train_seconds > 0
+
+
+def test_validation_is_measured_at_every_epoch_and_at_the_end() -> None:
+    _, _, seen = train(steps=12)  # epochs of five batches
+    validated = [progress.step for progress in seen if progress.validation_accuracy is not None]
+    assert validated == [5, 10, 12]
+
+
+def test_ctrl_c_saves_the_state_before_it_goes_on_its_way() -> None:
+    saved = []
+
+    def interrupt(progress: training.Progress) -> None:
+        if progress.step >= 3:
+            raise KeyboardInterrupt
+
+    config = recipes.configure("fast", **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(TRAINING, VALIDATION, config, interrupt, saved.append)
+    whole, _, _ = train()
+    resumed, _, _ = train(start=saved[-1])
+    assert 3 <= saved[-1].step < 24
+    for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step() -> None:
+    saved = []
+    config = recipes.configure("fast", **{**SMALL, "learning_rate": 1e9, "epsilon": 1e-30})
+    with pytest.raises(TrainingError, match=r"no finite number at step \d+; try a lower --learn"):
+        training.train(TRAINING, VALIDATION, config, save=saved.append)
+    assert saved == []  # nothing written over the last good checkpoint
+
+
+def test_a_weight_that_is_no_number_is_never_saved() -> None:
+    run = training.Training(TRAINING, VALIDATION, recipes.configure("fast", **SMALL))
+    run.net.variables[0].assign(np.full(run.net.variables[0].shape, np.nan))
+    with pytest.raises(TrainingError, match="a weight is no finite number at step 0"):
+        run.checkpoint()
+
+
+def test_a_checkpoint_of_another_net_is_refused() -> None:
+    _, saved, _ = train()
+    with pytest.raises(ValueError, match="argument"):
+        train(start=Checkpoint(1, 1.0, saved[0].arrays[:-1]))
