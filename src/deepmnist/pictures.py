@@ -1,0 +1,286 @@
+"""Picture files decoded to grey arrays, and the arguments of `deepmnist predict` expanded to files.
+
+Six formats, through Pillow and no other of its decoders. Files are taken to be hostile: size and
+pixel count are checked before anything is decoded, and every failure is a PictureError of one
+line that names the file. This module knows nothing of digits; images.py takes over from grey.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import io
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from deepmnist.errors import PictureError
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+STDIN = "-"
+
+MAX_FILE_BYTES = 128 * 1024**2
+MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
+
+_TOO_LARGE = (
+    f"is too large: at most {MAX_PICTURE_PIXELS:,} pixels are decoded; save it in a smaller size"
+)
+
+Grey = NDArray[np.uint8]
+
+
+# ---- decoding -----------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Grey:
+    """The picture in a file, as `decode` gives it; PictureError where it cannot be read."""
+    try:
+        if path.is_dir():
+            raise PictureError(_folder_message(path))
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise PictureError(f"{_shown(path)} does not exist{_nearest_sibling(path)}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise PictureError(f"{_shown(path)} cannot be read: {_reason(error)}") from None
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str) -> Grey:
+    """The picture in `data` as grey uint8 (height, width), 0 black .. 255 white, upright.
+
+    The first frame of a moving picture, turned as its EXIF orientation says. Colours become their
+    luma; 16-bit grey is scaled to 8; transparent pixels become paper (see `_on_paper`).
+    `name` stands for the picture in messages. PictureError where it is empty, no picture of the
+    six formats, damaged, or beyond MAX_FILE_BYTES or MAX_PICTURE_PIXELS.
+    """
+    shown = _shown(name)
+    _check_bytes(data, shown)
+    try:
+        with _opened(data) as picture:
+            _check_pixels(*picture.size, shown)
+            picture.load()
+            return _upright(_grey(picture), _orientation(picture))
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:  # twice Pillow's own limit, which is above ours
+        raise PictureError(f"{shown} {_TOO_LARGE}") from None
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{shown} is no picture deepmnist can read, or has no pixels, or is cut off early; "
+            f"the formats are {', '.join(FORMATS)}"
+        ) from None
+    except Exception as error:  # Pillow's decoders raise any class there is on damaged data
+        raise PictureError(
+            f"{shown} is damaged or incomplete ({_reason(error)}); save or copy it again"
+        ) from error
+
+
+def _check_bytes(data: bytes, shown: str) -> None:
+    if not data:
+        raise PictureError(f"{shown} is empty: it holds no byte, so no picture")
+    if len(data) > MAX_FILE_BYTES:
+        raise PictureError(
+            f"{shown} is larger than {MAX_FILE_BYTES // 1024**2} MiB, the most that is read; "
+            "save it smaller"
+        )
+
+
+def _check_pixels(width: int, height: int, shown: str) -> None:
+    if width * height > MAX_PICTURE_PIXELS:
+        raise PictureError(f"{shown} of {width} x {height} pixels {_TOO_LARGE}")
+
+
+_QUIET = threading.Lock()  # the warning filters belong to the whole process
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Pillow's warnings: of damaged metadata, which is not used, and of sizes, checked."""
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _opened(data: bytes) -> Image.Image:
+    """The picture with its header read and nothing decoded."""
+    with _quietly():
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+# ---- from any mode to grey ----------------------------------------------------------------------
+
+WHITES = {"I": (255, 65_535), "F": (1, 255, 65_535)}  # what white may be where no depth says it
+DEEP = ("I;16", "I;16L", "I;16B", "I;16N")  # 16-bit grey, in either byte order
+HOLES_OF_INK = 0.25  # share of a picture that is transparent, above which the rest is ink
+
+
+def _grey(picture: Image.Image) -> Image.Image:
+    """Mode L of any mode."""
+    if picture.mode in DEEP:
+        return _scaled(np.asarray(picture).astype(np.uint16), 0, 65_535)
+    if picture.mode in WHITES:
+        return _scaled_by_range(np.asarray(picture), WHITES[picture.mode])
+    if picture.has_transparency_data:
+        return _on_paper(picture.convert("RGBA"))
+    return _luma(picture)
+
+
+def _luma(picture: Image.Image) -> Image.Image:
+    return picture if picture.mode == "L" else picture.convert("RGB").convert("L")
+
+
+def _scaled(levels: NDArray[Any], black: float, white: float) -> Image.Image:
+    scale = 255 / ((white - black) or 1)
+    return Image.fromarray(cv2.convertScaleAbs(levels, alpha=scale, beta=-black * scale))
+
+
+def _scaled_by_range(numbers: NDArray[Any], whites: Sequence[int]) -> Image.Image:
+    """Grey of numbers without a stated white: the least usual white that none of them exceeds.
+
+    Numbers below 0 or above every usual white are stretched, lowest to black, highest to white.
+    """
+    lowest, highest = float(numbers.min()), float(numbers.max())
+    if not np.isfinite([lowest, highest]).all():
+        raise ValueError("some pixels are no finite number")
+    for white in whites:
+        if lowest >= 0 and highest <= white:
+            return _scaled(numbers, 0, white)
+    return _scaled(numbers, lowest, highest)
+
+
+def _on_paper(picture: Image.Image) -> Image.Image:
+    """An RGBA picture laid on white or black paper, so that its ink can be seen.
+
+    Where more than a quarter is transparent, what is opaque is ink, and the paper is whichever is
+    farther from its mean: white ink comes on black. Otherwise what is opaque brings its own paper
+    (a picture with round corners), and the holes are filled with whichever is nearer.
+    """
+    alpha, grey = picture.getchannel("A"), _luma(picture)
+    black, white = (Image.new("L", picture.size, level) for level in (0, 255))
+    opacity = np.asarray(alpha).mean() / 255
+    ink_is_opaque = opacity < 1 - HOLES_OF_INK
+    on_black = Image.composite(grey, black, alpha)
+    opaque_is_bright = np.asarray(on_black).mean() > opacity * 255 / 2
+    return on_black if ink_is_opaque == opaque_is_bright else Image.composite(grey, white, alpha)
+
+
+# ---- orientation --------------------------------------------------------------------------------
+
+ORIENTATION_TAG = 0x0112  # EXIF 2.32, section 4.6.4
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) where none can be read; Pillow has turned TIFF already."""
+    try:
+        with _quietly():
+            return int(picture.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # damaged metadata beside sound pixels: the picture is still worth reading
+        return 1
+
+
+def _upright(grey: Image.Image, orientation: int) -> Grey:
+    turn = TURNS.get(orientation)
+    return np.array(grey if turn is None else grey.transpose(turn), np.uint8)
+
+
+# ---- which files --------------------------------------------------------------------------------
+
+
+def find(arguments: Sequence[str]) -> list[Path]:
+    """The files that `arguments` name, in their order.
+
+    A folder stands for the pictures directly in it (by suffix; hidden files left out), a pattern
+    the shell left alone (`*`, `?`, `[...]`, `**`) for the files it matches; both in natural order,
+    2.png before 10.png. Anything else is kept as given, '-' too. Nothing is raised: a name that
+    leads to no file, such as an empty folder, is kept, so that `read` says what is wrong with it
+    and the others are still answered.
+    """
+    return [path for argument in arguments for path in _expanded(argument)]
+
+
+def _expanded(argument: str) -> list[Path]:
+    if argument == STDIN or os.path.isfile(argument):
+        return [Path(argument)]
+    if os.path.isdir(argument):
+        return _pictures_in(Path(argument)) or [Path(argument)]
+    pattern = argument if "\0" not in argument else ""
+    matches = glob.glob(pattern, recursive=True)
+    files = [Path(match) for match in matches if os.path.isfile(match)]
+    return sorted(files, key=_natural) or [Path(argument)]
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    try:
+        entries = list(folder.iterdir())
+    except OSError:  # `read` reports it, for the folder's own name
+        return []
+    pictures = [
+        entry
+        for entry in entries
+        if entry.suffix.lower() in SUFFIXES
+        and not entry.name.startswith(".")
+        and os.path.isfile(entry)
+    ]
+    return sorted(pictures, key=_natural)
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Sorts by the numbers in a name as numbers: longer runs of digits are greater."""
+    pieces = re.split(r"([0-9]+)", str(path).casefold())
+    digits = [piece.lstrip("0") if i % 2 else piece for i, piece in enumerate(pieces)]
+    return [(len(p) if i % 2 else 0, p) for i, p in enumerate(digits)], str(path)
+
+
+# ---- messages -----------------------------------------------------------------------------------
+
+SIBLINGS_COMPARED = 1_000  # names in the folder, when looking for the one that was meant
+
+
+def _folder_message(path: Path) -> str:
+    return (
+        f"{_shown(path)} is a folder with {len(_pictures_in(path))} pictures directly in it, not a "
+        f"picture; name a file, or a pattern such as '{_shown(path)}/**/*.png' to look deeper"
+    )
+
+
+def _nearest_sibling(path: Path) -> str:
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, SIBLINGS_COMPARED)]
+    except OSError:
+        return f": there is no folder {_shown(path.parent)}"
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {_shown(path.parent / close[0])}?" if close else ""
+
+
+def _shown(name: str | Path) -> str:
+    """A name fit for one line of a message: control characters are escaped."""
+    text = "the picture on standard input" if str(name) == STDIN else str(name)
+    return text if text.isprintable() else ascii(text)
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())
