@@ -1,0 +1,26 @@
+"""Data sets: `load` takes a known name or a path and gives a Corpus of Datasets.
+
+Importing it loads NumPy and nothing heavier.
+"""
+
+from deepmnist.data.dataset import DIGITS, SIDE, Corpus, Dataset, split_validation
+from deepmnist.data.loading import DEFAULT, SourceStatus, check, get, list_sources, load, locate
+from deepmnist.data.sources import SOURCES, NamedSource, RemoteFile
+
+__all__ = [
+    "DEFAULT",
+    "DIGITS",
+    "SIDE",
+    "SOURCES",
+    "Corpus",
+    "Dataset",
+    "NamedSource",
+    "RemoteFile",
+    "SourceStatus",
+    "check",
+    "get",
+    "list_sources",
+    "load",
+    "locate",
+    "split_validation",
+]

@@ -1,0 +1,213 @@
+"""Dataset: the one record that every source becomes and everything downstream takes.
+
+It knows images, labels and class names, and how to hold a part of them out. It does not know
+where they came from on disk, how they are batched, or what a model does with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist.errors import ConfigError, DataError
+
+SIDE = 28  # pixels, height and width of every image
+DIGITS = tuple("0123456789")
+
+VALIDATION_IMAGES = 5_000  # the tutorial's own loader holds out the last 5,000
+VALIDATION_SHARE = 0.1  # of a set too small to spare 5,000
+SMALL_SET = 10 * VALIDATION_IMAGES
+MAX_CLASSES = 256  # labels are uint8
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images.
+
+    images: uint8 (n, 28, 28), 0 is paper and 255 is ink. May be memory-mapped.
+    labels: uint8 (n,), an index into class_names; None where the source has none.
+    class_names: one name a class.
+    name: where it came from, for people: "mnist/train".
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8] | None
+    class_names: tuple[str, ...] = DIGITS
+    name: str = "unnamed"
+
+    def __post_init__(self) -> None:
+        _check_class_names(self.class_names, self.name)
+        _check_images(self.images, self.name)
+        if self.labels is not None:
+            _check_labels(self.labels, len(self.images), len(self.class_names), self.name)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, n={len(self)}, classes={len(self.class_names)})"
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 over class names, shape, labels and pixels: equal for equal content."""
+        digest = hashlib.sha256()
+        names = "\0".join(self.class_names)
+        digest.update(names.encode("utf-8", "surrogateescape"))  # folders may have any bytes
+        digest.update(repr(self.images.shape).encode())
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels).data)
+        for start in range(0, len(self), 65_536):  # a memory-mapped set is never resident at once
+            digest.update(np.ascontiguousarray(self.images[start : start + 65_536]).data)
+        return digest.hexdigest()
+
+    def required_labels(self) -> NDArray[np.uint8]:
+        """The labels, or DataError where the source has none."""
+        if self.labels is None:
+            raise DataError(f"{self.name} has no labels; training and evaluation need them")
+        return self.labels
+
+    def take(self, rows: slice | NDArray[np.integer], name: str | None = None) -> Dataset:
+        """The same data set, narrowed to `rows`, in their order."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Dataset(self.images[rows], labels, self.class_names, name or self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """What a source holds: a part to train on, a part to test on, either of which may be missing.
+
+    name: the known name ("mnist") or the file or folder it came from.
+    """
+
+    train: Dataset | None
+    test: Dataset | None
+    name: str
+
+    @property
+    def training_part(self) -> Dataset:
+        """The part to train on, or DataError where the source has none."""
+        if self.train is None:
+            raise DataError(f"{self.name} has no labelled images to train on")
+        return self.train
+
+    @property
+    def test_part(self) -> Dataset:
+        """The part to test on, or DataError where the source has none."""
+        if self.test is None:
+            raise DataError(f"{self.name} has no images to test on")
+        return self.test
+
+
+def split_validation(
+    dataset: Dataset, share: float | None = None, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """Split into (training, validation).
+
+    share=None holds out the last 5,000 images, as the tutorial's loader does; or, of a set of
+    fewer than 50,000 or one whose last 5,000 lack a class (it is sorted), a seeded tenth. A share
+    in (0, 1) holds out that part, drawn by `seed` in equal proportion from every class; any other
+    share is a ConfigError.
+    """
+    training: slice | NDArray[np.int64]
+    validation: slice | NDArray[np.int64]
+    cut = len(dataset) - VALIDATION_IMAGES
+    if share is None and len(dataset) >= SMALL_SET and _tail_has_every_class(dataset, cut):
+        training, validation = slice(0, cut), slice(cut, None)
+    else:
+        training, validation = stratified(
+            dataset, VALIDATION_SHARE if share is None else share, seed
+        )
+    return (
+        dataset.take(training, f"{dataset.name}[training]"),
+        dataset.take(validation, f"{dataset.name}[validation]"),
+    )
+
+
+def stratified(
+    dataset: Dataset, share: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows (kept, held out): `share` of every class is held out, drawn by `seed`, in file order."""
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"the share to hold out is {share}; give one between 0 and 1, such as 0.1"
+        )
+    labels = dataset.required_labels()
+    generator = np.random.default_rng(seed)
+    held_out = np.zeros(len(dataset), bool)
+    for label in range(len(dataset.class_names)):
+        rows = np.flatnonzero(labels == label)
+        held_out[generator.permutation(rows)[: round(share * len(rows))]] = True
+    if not held_out.any() or held_out.all():
+        raise DataError(
+            f"{dataset.name} has {len(dataset)} images: too few to hold out {share:.0%} of each "
+            "class; give more images or hold out a larger share"
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def to_labels(
+    values: NDArray[np.generic], class_names: tuple[str, ...], name: str
+) -> NDArray[np.uint8]:
+    """Whole numbers of any width as labels uint8 (n,), checked before they are narrowed.
+
+    DataError for anything but whole numbers (n,), and for one outside the classes, with its row.
+    """
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        raise DataError(
+            f"{name}: labels are {values.dtype} of shape {values.shape}; "
+            "they must be whole numbers of shape (n,)"
+        )
+    _check_range(values, len(class_names), name)
+    return values.astype(np.uint8)
+
+
+def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
+    labels = dataset.required_labels()
+    return len(np.unique(labels[cut:])) == len(np.unique(labels))
+
+
+def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
+    if not 1 <= len(class_names) <= MAX_CLASSES:
+        raise DataError(f"{name}: {len(class_names)} classes; there must be 1 to {MAX_CLASSES}")
+    if len(set(class_names)) != len(class_names):
+        raise DataError(f"{name}: a class name appears twice among {', '.join(class_names)}")
+
+
+def _check_images(images: NDArray[np.uint8], name: str) -> None:
+    if images.dtype != np.uint8 or images.ndim != 3:
+        raise DataError(
+            f"{name}: images are {images.dtype} of shape {images.shape}; "
+            f"they must be uint8 (n, {SIDE}, {SIDE})"
+        )
+    if images.shape[1:] != (SIDE, SIDE):
+        height, width = images.shape[1:]
+        raise DataError(
+            f"{name}: images are {height}x{width} pixels, not {SIDE}x{SIDE}; "
+            "pass --resize (resize=True) to have them resized"
+        )
+    if len(images) == 0:
+        raise DataError(f"{name} is empty: it holds no image")
+
+
+def _check_labels(labels: NDArray[np.uint8], n: int, classes: int, name: str) -> None:
+    if labels.ndim != 1 or labels.dtype != np.uint8:
+        raise DataError(
+            f"{name}: labels are {labels.dtype} of shape {labels.shape}; they must be uint8 ({n},)"
+        )
+    if len(labels) != n:
+        raise DataError(f"{name}: {n} images but {len(labels)} labels; there must be one an image")
+    _check_range(labels, classes, name)
+
+
+def _check_range(labels: NDArray[Any], classes: int, name: str) -> None:
+    outside = (labels < 0) | (labels >= classes)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            f"{name}: label {labels[row]} of image {row} is outside the classes 0..{classes - 1}"
+        )

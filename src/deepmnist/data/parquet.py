@@ -1,0 +1,160 @@
+"""Parquet in the Hugging Face layout: a column `image` of encoded pictures, a column `label`.
+
+`image` is a struct of `bytes` and `path`, as `datasets` writes it, or plain binary. Class names
+come from the note that `datasets` leaves in the file, where it is there. Pictures of 28x28 are
+taken as they are. pyarrow is an extra, imported late; decoding pictures is pictures.py's job.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist.data.dataset import DIGITS, SIDE, Corpus, Dataset, to_labels
+from deepmnist.data.resizing import picture_to_side
+from deepmnist.errors import DataError, MissingExtraError, PictureError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+PARTS = ("train", "test")
+BATCH_ROWS = 1_024
+MAX_GROUP_BYTES = 2**30  # of one row group unpacked, as its file claims
+
+
+def read_file(path: Path, name: str | None = None, *, resize: bool = False) -> Dataset:
+    """One Parquet file as a data set; labels None where it has no column `label`.
+
+    DataError, naming file and row, for a damaged file, other columns, an empty cell, a picture
+    that cannot be decoded or, without `resize`, is not 28x28. MissingExtraError without pyarrow.
+    """
+    with _opened(path) as file:
+        _check_schema(file.schema_arrow, path)
+        _check_size(file.metadata, path)
+        class_names = _class_names(file.schema_arrow)
+        images, labels = _read(file, path, resize)
+    narrow = None if labels is None else to_labels(labels, class_names, str(path))
+    return Dataset(images, narrow, class_names, name or path.name)
+
+
+def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) -> Corpus:
+    """A folder of `train*.parquet` and `test*.parquet`, as the hub stores them; shards in order."""
+    name = name or folder.name
+    parts = {part: _read_part(folder, part, f"{name}/{part}", resize) for part in PARTS}
+    if not any(parts.values()):
+        raise DataError(f"{folder} holds neither train*.parquet nor test*.parquet")
+    return Corpus(parts["train"], parts["test"], name)
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether `folder` holds Parquet files."""
+    return any(folder.glob("*.parquet"))
+
+
+def _read_part(folder: Path, part: str, name: str, resize: bool) -> Dataset | None:
+    shards = [
+        read_file(path, name, resize=resize) for path in sorted(folder.glob(f"{part}*.parquet"))
+    ]
+    if len(shards) < 2:
+        return shards[0] if shards else None
+    if len({(shard.class_names, shard.labels is None) for shard in shards}) > 1:
+        raise DataError(f"{folder}: the {part} files disagree about the classes")
+    images = np.concatenate([shard.images for shard in shards])
+    labels = [shard.labels for shard in shards if shard.labels is not None]
+    return Dataset(images, np.concatenate(labels) if labels else None, shards[0].class_names, name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("Parquet", "parquet") from error
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"cannot read {path} as Parquet: {reason}") from error
+
+
+def _check_schema(schema: pa.Schema, path: Path) -> None:
+    import pyarrow.types as kinds
+
+    if "image" not in schema.names:
+        columns = ", ".join(schema.names[:10])
+        raise DataError(f"{path} has no column 'image'; it has {columns or 'none'}")
+    image = schema.field("image").type
+    if kinds.is_struct(image) and image.get_field_index("bytes") >= 0:
+        image = image.field("bytes").type
+    if not (kinds.is_binary(image) or kinds.is_large_binary(image)):
+        raise DataError(f"{path}: 'image' is {image}; it must be binary, or a struct with 'bytes'")
+    if "label" in schema.names and not kinds.is_integer(schema.field("label").type):
+        raise DataError(f"{path}: 'label' is {schema.field('label').type}; it must be integer")
+
+
+def _check_size(metadata: pq.FileMetaData, path: Path) -> None:
+    if metadata.num_rows == 0:
+        raise DataError(f"{path} is empty: it holds no row")
+    for group in range(metadata.num_row_groups):
+        unpacked = metadata.row_group(group).total_byte_size
+        if unpacked > MAX_GROUP_BYTES:
+            raise DataError(
+                f"{path}: row group {group} unpacks to {unpacked:,} bytes; the limit is "
+                f"{MAX_GROUP_BYTES:,}: write it with smaller row groups"
+            )
+
+
+def _class_names(schema: pa.Schema) -> tuple[str, ...]:
+    """The names that `datasets` noted for `label`; the digits where it left none."""
+    note = (schema.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        names: Any = json.loads(note)["info"]["features"]["label"]["names"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return DIGITS
+    if not isinstance(names, list) or not names:
+        return DIGITS
+    return tuple(str(name) for name in names)
+
+
+def _read(
+    file: pq.ParquetFile, path: Path, resize: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.generic] | None]:
+    columns = [column for column in ("image", "label") if column in file.schema_arrow.names]
+    images: list[NDArray[np.uint8]] = []
+    labels: list[NDArray[np.generic]] = []
+    for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+        if "label" in columns:
+            labels.append(_labels(batch["label"], path, len(images)))
+        for row, cell in enumerate(batch["image"].to_pylist(), len(images)):
+            images.append(_image(cell, f"{path}, row {row}", resize))
+    stacked = np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
+    return stacked, np.concatenate(labels) if labels else None
+
+
+def _image(cell: Any, where: str, resize: bool) -> NDArray[np.uint8]:
+    from deepmnist.pictures import decode
+
+    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if data is None:
+        raise DataError(f"{where} holds no picture: its bytes are not in the file")
+    try:
+        return picture_to_side(decode(data, where), where, resize=resize)
+    except PictureError as error:
+        raise DataError(str(error)) from error
+
+
+def _labels(labels: pa.Array, path: Path, start: int) -> NDArray[np.generic]:
+    if labels.null_count:
+        row = start + labels.is_null().to_pylist().index(True)
+        raise DataError(f"{path}, row {row} has no label")
+    values: NDArray[np.generic] = labels.to_numpy(zero_copy_only=False)
+    return values
