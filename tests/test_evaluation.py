@@ -19,7 +19,8 @@ from sklearn.metrics import (
 )
 
 from deepmnist import evaluation
-from deepmnist.data.dataset import SIDE, Dataset
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import Dataset
 from deepmnist.errors import BundleError, DataError
 from deepmnist.evaluation import Answer, Report, evaluate, wilson_interval
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepmnist import report
-from deepmnist.data.dataset import DIGITS, SIDE, Dataset
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.errors import DataError, MissingExtraError, StorageError
 from deepmnist.evaluation import evaluate
 

@@ -10,7 +10,7 @@ import math
 
 import tensorflow as tf
 
-from deepmnist.data.dataset import SIDE
+from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
 
 CENTRE = (SIDE - 1) / 2

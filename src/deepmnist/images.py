@@ -14,14 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.contract import BOX, CENTRE, INK, SIDE
 from deepmnist.errors import PictureError
 
-CONTRACT_VERSION = 1  # raised whenever `prepare` may give another image for the same picture
-
-SIDE = 28  # pixels, height and width of an image
-BOX = 20  # pixels, the longest side of the digit in it
-CENTRE = SIDE // 2  # row and column of the pixel at the digit's centre of mass
-INK = 255  # the level of a full stroke
 WORK_SIDE = 512  # pixels; a picture with a longer side is reduced to this one first
 
 Grey = NDArray[np.uint8]  # 0..255

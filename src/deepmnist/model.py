@@ -14,7 +14,7 @@ import keras
 from keras import layers, ops
 from keras.initializers import Constant, HeNormal, TruncatedNormal
 
-from deepmnist.data.dataset import SIDE
+from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
 
 SEEDS_A_RUN = 1_000  # initializers and masks draw from seed * 1,000 upwards, one each

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from deepmnist.augmentation import augment
 from deepmnist.batches import Plan
-from deepmnist.data.dataset import SIDE
+from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's

@@ -3,14 +3,13 @@
 Importing it loads NumPy and nothing heavier.
 """
 
-from deepmnist.data.dataset import DIGITS, SIDE, Corpus, Dataset, split_validation
+from deepmnist.data.dataset import DIGITS, Corpus, Dataset, split_validation
 from deepmnist.data.loading import DEFAULT, SourceStatus, check, get, list_sources, load, locate
 from deepmnist.data.sources import SOURCES, NamedSource, RemoteFile
 
 __all__ = [
     "DEFAULT",
     "DIGITS",
-    "SIDE",
     "SOURCES",
     "Corpus",
     "Dataset",

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.contract import SIDE
 from deepmnist.errors import ConfigError, DataError
 
-SIDE = 28  # pixels, height and width of every image
 DIGITS = tuple("0123456789")
 
 VALIDATION_IMAGES = 5_000  # the tutorial's own loader holds out the last 5,000

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.data.dataset import DIGITS, SIDE, Corpus, Dataset, stratified
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import DIGITS, Corpus, Dataset, stratified
 from deepmnist.errors import MissingExtraError
 
 LEVELS = 16  # of the embedded pixels: 0 to 16

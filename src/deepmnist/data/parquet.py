@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.data.dataset import DIGITS, SIDE, Corpus, Dataset, to_labels
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import picture_to_side
 from deepmnist.errors import DataError, MissingExtraError, PictureError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.data.dataset import SIDE
+from deepmnist.contract import SIDE
 from deepmnist.errors import DataError
 
 

@@ -18,7 +18,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.data.dataset import DIGITS, SIDE, Dataset
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.errors import DataError
 
 PIXELS = SIDE * SIDE
