@@ -42,7 +42,7 @@ class Checkpoint:
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     step: int
     train_seconds: float
-    sha256: str
+    sha256: str  # of the arrays' file and of the two above
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
@@ -53,10 +53,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     packed = io.BytesIO()
     np.savez(packed, *checkpoint.arrays)
     data = packed.getvalue()
-    manifest = _Manifest(
-        checkpoint.step, checkpoint.train_seconds, hashlib.sha256(data).hexdigest()
-    )
-    arrays_path = folder / f"step-{checkpoint.step:08d}.npz"
+    step, seconds = checkpoint.step, checkpoint.train_seconds
+    manifest = _Manifest(step, seconds, _sha256(data, step, seconds))
+    arrays_path = folder / f"step-{step:08d}.npz"
     atomic.write(arrays_path, data)
     atomic.write(arrays_path.with_suffix(".json"), msgspec.json.encode(manifest))
     kept = {manifest_path.stem for manifest_path in _newest_first(folder)[:KEPT]}
@@ -87,9 +86,15 @@ def _load(manifest_path: Path) -> Checkpoint:
         data = manifest_path.with_suffix(".npz").read_bytes()
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RunError(f"checkpoint {manifest_path.name} cannot be read ({error})") from error
-    if hashlib.sha256(data).hexdigest() != manifest.sha256:
-        raise RunError(f"checkpoint {manifest_path.stem}.npz is torn: its hash differs")
+    if _sha256(data, manifest.step, manifest.train_seconds) != manifest.sha256:
+        raise RunError(f"checkpoint {manifest_path.stem} is torn: its hash differs")
     return Checkpoint(manifest.step, manifest.train_seconds, _arrays(data, manifest_path.stem))
+
+
+def _sha256(data: bytes, step: int, train_seconds: float) -> str:
+    digest = hashlib.sha256(data)
+    digest.update(msgspec.json.encode((step, train_seconds)))
+    return digest.hexdigest()
 
 
 def _arrays(data: bytes, name: str) -> list[NDArray[Any]]:

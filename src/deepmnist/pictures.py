@@ -196,7 +196,7 @@ def _orientation(picture: Image.Image) -> int:
     try:
         with _quietly():
             return int(picture.getexif().get(ORIENTATION_TAG, 1))
-    except Exception:  # damaged metadata beside sound pixels: the picture is still worth reading
+    except Exception:  # noqa: BLE001  damaged metadata beside sound pixels: read it all the same
         return 1
 
 

@@ -16,12 +16,12 @@ from msgspec import Meta
 
 from deepmnist.errors import ConfigError, nearest
 
-SHOWN = 60  # characters of a value at fault that a message repeats
-
 Count = Annotated[int, Meta(ge=1, lt=2**31)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
+
+SHOWN = 60  # characters of a value at fault that a message repeats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,7 @@ class TrainingConfig:
     architecture: Literal["tutorial", "fast"]  # a function of model.py
     epochs: Positive = 1.0  # passes over the training images
     steps: Count | None = None  # updates; when given it stands in for epochs
-    minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = (
-        0  # a small data set gets more epochs, up to this
-    )
+    minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # a small set gets more epochs for it
     batch_size: Annotated[int, Meta(ge=1, le=65_536)]  # images an update
     learning_rate: Positive  # its peak
     schedule: Literal["constant", "one_cycle"] = "constant"
@@ -92,14 +90,14 @@ DEFAULT_RECIPE = FAST.recipe
 def configure(recipe: str = DEFAULT_RECIPE, **overrides: Any) -> TrainingConfig:
     """The named recipe with `overrides` laid over it. ConfigError names the field at fault."""
     if recipe not in RECIPES:
-        raise ConfigError(f"unknown recipe '{recipe}'; {nearest(recipe, RECIPES)}")
+        raise ConfigError(f"unknown recipe {recipe!r}; {nearest(recipe, RECIPES)}")
     for name in overrides:
         if name not in FIELDS:
-            raise ConfigError(f"unknown training option '{name}'; {nearest(name, FIELDS)}")
+            raise ConfigError(f"unknown training option {name!r}; {nearest(name, FIELDS)}")
     if overrides.get("epochs") is not None:
         if overrides.get("steps") is not None:
             raise ConfigError("epochs and steps were both given; give one of them")
-        overrides = {"steps": None, **overrides}  # epochs by name outrank a recipe's own steps
+        overrides = {"steps": None, "minimum_steps": 0, **overrides}  # what was asked, no more
     return checked({**asdict(RECIPES[recipe]), **overrides})
 
 

@@ -1,0 +1,60 @@
+"""machine.py: what a measurement says of its machine is there, and of this process."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+
+import numpy as np
+import pytest
+
+import deepmnist
+from deepmnist import machine
+
+
+def test_versions_name_python_and_what_decides_a_result() -> None:
+    versions = machine.versions()
+    assert versions["python"] == platform.python_version()
+    assert versions["numpy"] == np.__version__
+    assert versions["deepmnist"] == deepmnist.__version__
+    assert versions["ai-edge-litert"][0].isdigit()
+
+
+def test_a_package_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "PACKAGES", ("numpy", "no-such-package-of-ours"))
+    assert machine.versions().keys() == {"python", "numpy"}
+
+
+def test_describe_is_json_and_complete() -> None:
+    described = machine.describe()
+    assert json.loads(json.dumps(described)) == described
+    assert described.keys() == {"processor", "cores", "system"}
+    assert described["cores"] >= 1
+    assert described["processor"]
+    assert str(described["system"]).startswith(platform.system())
+
+
+def test_the_processor_is_named_even_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.Path, "exists", lambda self: False)
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert machine.describe()["processor"] == "unknown"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows hides it")
+def test_peak_memory_is_in_bytes_and_never_falls() -> None:
+    before = machine.peak_memory_bytes()
+    block = np.ones(200_000_000, np.uint8)
+    with_block = machine.peak_memory_bytes()
+    del block
+    after = machine.peak_memory_bytes()
+    assert before is not None
+    assert with_block is not None
+    assert after is not None
+    assert 200_000_000 < with_block < 1e12
+    assert before <= with_block <= after
+
+
+def test_peak_memory_is_unknown_where_the_system_hides_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert machine.peak_memory_bytes() is None
