@@ -1,0 +1,63 @@
+"""The model card: a bundle's README.md, made from its manifest and nothing else."""
+
+from __future__ import annotations
+
+from deepmnist.bundle import RUNTIME, WEIGHTS, Manifest, Value
+
+FALLBACK = (
+    "> **Trained on the embedded 8x8 digits, because MNIST could not be had.** "
+    "It is a stand-in; train again where MNIST can be downloaded.\n\n"
+)
+
+
+def render(manifest: Manifest) -> str:
+    """Markdown."""
+    data = manifest.dataset
+    source = _plain(data.name)
+    classes = ", ".join(_plain(name) for name in manifest.class_names)
+    return f"""# deepmnist model: {_plain(manifest.config["recipe"])} on {source}
+
+{FALLBACK if data.fallback else ""}Classifies a 28 x 28 image, ink high on paper zero, as one of
+{len(manifest.class_names)} classes: {classes}.
+
+## Numbers
+
+{_table(manifest.numbers)}
+
+The test set was read once, after every choice had been made. The interval is Wilson's, 95 %.
+Pictures unlike the training data are not covered by these numbers.
+
+## Data
+
+{data.training:,} training and {data.validation:,} validation images of {source}
+(SHA-256 `{data.identity}`).
+
+## Files
+
+- `{RUNTIME}`: LiteRT, builtin operations; `image` float32 (n, 28, 28) in 0..1 to
+  `probabilities` float32 (n, {len(manifest.class_names)}); temperature {manifest.temperature:.4f}
+  is inside.
+- `{WEIGHTS}`: Keras 3, {manifest.parameters:,} parameters, to logits, without the temperature.
+- `bundle.json`: the manifest, with the SHA-256 of every file.
+
+## Configuration
+
+{_table(manifest.config)}
+
+## Versions
+
+{_table(dict(manifest.versions))}
+"""
+
+
+def _table(values: dict[str, Value]) -> str:
+    rows = "\n".join(f"| {_plain(name)} | {_plain(value)} |" for name, value in values.items())
+    return f"| | |\n|---|---|\n{rows}"
+
+
+def _plain(value: Value) -> str:
+    """On one line, and nothing in it that Markdown takes for the end of a cell or for HTML."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = " ".join(str(value).split())
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,69 @@
+"""From picture files to answers, one digit a picture: decode, prepare, predict, in batches.
+
+A picture that cannot be read becomes an answer with an error; the others are still answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import images, pictures
+from deepmnist.data import Dataset
+from deepmnist.errors import PictureError
+from deepmnist.prediction import Prediction, Predictor, predictions
+
+BATCH = 256  # pictures decoded before the model runs: bounds memory, keeps the cores busy
+
+Source = tuple[str, bytes | None]  # a name, and the content unless it is in a file of that name
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a picture was taken for, or why it could not be read."""
+
+    path: str
+    prediction: Prediction | None = None
+    error: str | None = None
+
+
+def classify(predictor: Predictor, sources: Iterable[Source]) -> Iterator[Answer]:
+    """An answer for each source, in the order given."""
+    remaining = iter(sources)
+    while chunk := list(islice(remaining, BATCH)):
+        yield from _classify_chunk(predictor, chunk)
+
+
+def classify_rows(predictor: Predictor, dataset: Dataset) -> Iterator[Answer]:
+    """An answer for each image of a data set, named NAME#ROW with rows counted from 1."""
+    for start in range(0, len(dataset), BATCH):
+        probabilities = predictor.predict_proba(dataset.images[start : start + BATCH])
+        for row, found in enumerate(predictions(probabilities, predictor.class_names), start + 1):
+            yield Answer(f"{dataset.name}#{row}", prediction=found)
+
+
+def _classify_chunk(predictor: Predictor, chunk: Sequence[Source]) -> Iterator[Answer]:
+    prepared = [_prepared(path, content) for path, content in chunk]
+    readable = [image for image in prepared if not isinstance(image, PictureError)]
+    found: Iterator[Prediction] = iter(())
+    if readable:
+        probabilities = predictor.predict_proba(np.stack(readable))
+        found = iter(predictions(probabilities, predictor.class_names))
+    for (path, _), image in zip(chunk, prepared, strict=True):
+        if isinstance(image, PictureError):
+            yield Answer(path, error=str(image))
+        else:
+            yield Answer(path, prediction=next(found))
+
+
+def _prepared(path: str, content: bytes | None) -> NDArray[np.uint8] | PictureError:
+    try:
+        picture = pictures.read(Path(path)) if content is None else pictures.decode(content, path)
+        return images.prepare(picture)
+    except PictureError as error:
+        return error

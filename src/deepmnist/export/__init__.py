@@ -1,0 +1,1 @@
+"""One module per format that a trained model is written to."""

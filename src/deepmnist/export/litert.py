@@ -1,0 +1,35 @@
+"""LiteRT: the file that the base install, a phone and a browser run.
+
+Builtin operations only, so that no runtime needs TensorFlow's own; input `image` and output
+`probabilities` by name; any number of images at once.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from deepmnist import chatter
+from deepmnist.contract import SIDE
+
+
+def convert(net: keras.Model, temperature: float) -> bytes:
+    """A .tflite file: `image` float32 (n, 28, 28) in 0..1 -> `probabilities` float32 (n, classes).
+
+    The logits are divided by `temperature` before the softmax.
+    """
+    # The converter drops the values of variables without a word, so they go in as constants.
+    weights = [tf.constant(variable.numpy()) for variable in net.trainable_variables]
+    statistics = [tf.constant(variable.numpy()) for variable in net.non_trainable_variables]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.float32, name="image")])
+    def classify(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits, _ = net.stateless_call(weights, statistics, image, training=False)
+        return {"probabilities": tf.nn.softmax(logits / temperature)}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [classify.get_concrete_function()], tf.Module()
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    with chatter.dropped():
+        return bytes(converter.convert())

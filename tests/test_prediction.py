@@ -1,0 +1,304 @@
+"""prediction.py: any number of images, any allowed dtype, the same answers; the rest is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from deepmnist import bundle, prediction
+from deepmnist.bundle import Bundle
+from deepmnist.data.dataset import DIGITS, Dataset
+from deepmnist.errors import BundleError, DataError
+from deepmnist.prediction import LiteRTPredictor, Prediction, predictions
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_bundle: Bundle) -> LiteRTPredictor:
+    return prediction.load(tiny_bundle.folder)
+
+
+@pytest.fixture(scope="module")
+def many() -> NDArray[np.uint8]:
+    """600 images, no two alike."""
+    return np.random.default_rng(1).integers(0, 256, (600, 28, 28)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(predictor: LiteRTPredictor, many: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.concatenate([predictor.predict_proba(image[None]) for image in many])
+
+
+# --- answers ------------------------------------------------------------------------------------
+
+
+def test_probabilities_are_float32_one_row_an_image_and_sum_to_one(
+    predictor: LiteRTPredictor, tiny: Dataset
+) -> None:
+    probabilities = predictor.predict_proba(tiny.images)
+    assert (probabilities.dtype, probabilities.shape) == (np.float32, (60, 10))
+    assert (probabilities >= 0).all()
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
+    assert probabilities.std(axis=0).min() > 1e-4  # or the tests below would compare constants
+
+
+@given(st.integers(0, 600))
+@settings(max_examples=25, deadline=None)
+def test_any_number_of_images_is_answered_as_one_by_one(
+    predictor: LiteRTPredictor,
+    many: NDArray[np.uint8],
+    one_by_one: NDArray[np.float32],
+    n: int,
+) -> None:
+    probabilities = predictor.predict_proba(many[:n])
+    assert probabilities.shape == (n, 10)
+    np.testing.assert_allclose(probabilities, one_by_one[:n], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 255, 256, 257, 511, 512, 600])
+def test_the_borders_of_the_batch_sizes_lose_no_row(
+    predictor: LiteRTPredictor, many: NDArray[np.uint8], one_by_one: NDArray[np.float32], n: int
+) -> None:
+    found = predictor.predict_proba(many[len(many) - n :])
+    np.testing.assert_allclose(found, one_by_one[len(many) - n :], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bytes_and_floats_of_the_same_image_agree(
+    predictor: LiteRTPredictor, many: NDArray[np.uint8], dtype: type
+) -> None:
+    floats = (many[:40] / 255).astype(dtype)
+    expected = predictor.predict_proba(many[:40])
+    np.testing.assert_allclose(predictor.predict_proba(floats), expected, rtol=0, atol=1e-6)
+
+
+def test_half_floats_of_nothing_and_full_ink_are_exact(predictor: LiteRTPredictor) -> None:
+    levels = np.array([0, 255], np.uint8).repeat(784).reshape(2, 28, 28)
+    halves = (levels / 255).astype(np.float16)
+    assert np.array_equal(predictor.predict_proba(halves), predictor.predict_proba(levels))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda images: images[::2],
+        lambda images: images[:, ::-1],
+        lambda images: images.transpose(0, 2, 1),
+        np.asfortranarray,
+        lambda images: np.frombuffer(images.tobytes(), np.uint8).reshape(images.shape),
+    ],
+    ids=["strided", "upside down", "transposed", "fortran", "read-only"],
+)
+def test_how_an_array_lies_in_memory_changes_nothing(
+    predictor: LiteRTPredictor, many: NDArray[np.uint8], view: Any
+) -> None:
+    seen = view(many[:20])
+    expected = predictor.predict_proba(np.ascontiguousarray(seen))
+    assert np.array_equal(predictor.predict_proba(seen), expected)
+
+
+def test_images_are_left_as_they_were(predictor: LiteRTPredictor, many: NDArray[np.uint8]) -> None:
+    floats = (many[:20] / 255).astype(np.float32)
+    before = floats.copy()
+    predictor.predict_proba(floats)
+    assert np.array_equal(floats, before)
+
+
+def test_an_answer_is_the_caller_s_own_array(
+    predictor: LiteRTPredictor, many: NDArray[np.uint8]
+) -> None:
+    first = predictor.predict_proba(many[:16])
+    kept = first.copy()
+    predictor.predict_proba(many[16:32])
+    assert np.array_equal(first, kept)
+
+
+def test_predict_is_the_most_probable_class(predictor: LiteRTPredictor, tiny: Dataset) -> None:
+    classes = predictor.predict(tiny.images)
+    assert (classes.dtype, classes.shape) == (np.int64, (60,))
+    assert np.array_equal(classes, predictor.predict_proba(tiny.images).argmax(axis=1))
+    assert predictor.class_names == DIGITS
+
+
+def test_no_images_have_no_answers(predictor: LiteRTPredictor) -> None:
+    none = np.empty((0, 28, 28), np.float32)
+    assert predictor.predict_proba(none).shape == (0, 10)
+    assert predictor.predict(none).shape == (0,)
+
+
+# --- records ------------------------------------------------------------------------------------
+
+
+def test_an_answer_lists_the_first_three_most_probable_first() -> None:
+    (answer,) = predictions(np.array([[0.1, 0.6, 0.0, 0.3]], np.float32), ("a", "b", "c", "d"))
+    assert answer.label == "b"
+    assert answer.probability == pytest.approx(0.6)
+    assert [label for label, _ in answer.top] == ["b", "d", "a"]
+    assert [value for _, value in answer.top] == pytest.approx([0.6, 0.3, 0.1])
+
+
+def test_ties_keep_the_order_of_the_classes() -> None:
+    rows = np.array([[0.25, 0.25, 0.25, 0.25], [0.1, 0.4, 0.1, 0.4]], np.float32)
+    found = predictions(rows, ("a", "b", "c", "d"))
+    assert [[label for label, _ in answer.top] for answer in found] == [
+        ["a", "b", "c"],
+        ["b", "d", "a"],
+    ]
+    assert [answer.label for answer in found] == ["abcd"[i] for i in rows.argmax(axis=1)]
+
+
+def test_ties_of_many_classes_keep_their_order_too() -> None:
+    """Which NumPy's default sort does not see to."""
+    rows = np.random.default_rng(0).integers(1, 3, (20, 100)).astype(np.float32) / 100
+    found = predictions(rows, [str(i) for i in range(100)])
+    for row, answer in zip(rows, found, strict=True):
+        first = np.flatnonzero(row == row.max())[:3]
+        assert [int(label) for label, _ in answer.top] == first.tolist()
+
+
+def test_fewer_classes_than_three_are_all_listed() -> None:
+    (answer,) = predictions(np.array([[0.25, 0.75]], np.float32), ("no", "yes"))
+    assert answer == Prediction("yes", 0.75, (("yes", 0.75), ("no", 0.25)))
+
+
+def test_no_probabilities_are_no_answers() -> None:
+    assert predictions(np.empty((0, 10), np.float32), DIGITS) == []
+
+
+# --- refused images -----------------------------------------------------------------------------
+
+
+def full(shape: tuple[int, ...], value: float, dtype: type = np.float32) -> NDArray[Any]:
+    return np.full(shape, value, dtype)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (full((28, 28), 0), "images have shape (28, 28); they must be (n, 28, 28)"),
+        (full((2, 28, 28, 1), 0), "images have shape (2, 28, 28, 1); they must be (n, 28, 28)"),
+        (full((2, 784), 0), "images have shape (2, 784); they must be (n, 28, 28)"),
+        (full((2, 27, 28), 0), "images have shape (2, 27, 28); they must be (n, 28, 28)"),
+        (full((0, 28), 0), "images have shape (0, 28)"),
+        (full((), 0), "images have shape ()"),
+        (full((1, 28, 28), 0, np.int64), "images are int64; give uint8 in 0..255 or float in 0..1"),
+        (full((1, 28, 28), 0, np.int8), "images are int8;"),
+        (full((1, 28, 28), 0, np.bool_), "images are bool;"),
+        (full((1, 28, 28), 0, np.complex64), "images are complex64;"),
+        (full((1, 28, 28), 0, np.object_), "images are object;"),
+        (full((1, 28, 28), 255), "float images lie in 255..255; they must lie in 0..1 (0 paper"),
+        (full((1, 28, 28), -0.5), "float images lie in -0.5..-0.5; they must lie in 0..1"),
+        (full((1, 28, 28), np.nan), "float images lie in nan..nan; they must lie in 0..1"),
+        (full((1, 28, 28), np.inf), "float images lie in inf..inf; they must lie in 0..1"),
+        ([[0.0]], "images are a list; give a NumPy array (n, 28, 28)"),
+        ("digit.png", "images are a str; give a NumPy array (n, 28, 28)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_images_of_another_kind_are_refused_with_what_is_allowed(
+    predictor: LiteRTPredictor, images: Any, message: str
+) -> None:
+    with pytest.raises(DataError, match=re.escape(message)):
+        predictor.predict_proba(images)
+    with pytest.raises(DataError, match=re.escape(message)):
+        predictor.predict(images)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1e-3, 1.001])
+def test_a_single_bad_pixel_is_refused(predictor: LiteRTPredictor, value: float) -> None:
+    images = np.zeros((300, 28, 28), np.float32)
+    images[299, 27, 27] = value
+    with pytest.raises(DataError, match=r"they must lie in 0\.\.1"):
+        predictor.predict_proba(images)
+
+
+# --- refused models -----------------------------------------------------------------------------
+
+
+def forge(original: Bundle, folder: Path, runtime: bytes, **values: Any) -> Path:
+    """A bundle whose manifest agrees with a runtime file of any bytes."""
+
+    def fill(unfinished: Path) -> None:
+        (unfinished / bundle.RUNTIME).write_bytes(runtime)
+        (unfinished / bundle.WEIGHTS).write_bytes(b"")
+
+    bundle.save(folder, msgspec.structs.replace(original.manifest, **values), fill)
+    return folder
+
+
+def garbage(seed: int) -> bytes:
+    return np.random.default_rng(seed).bytes(5_000)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda runtime: b"",
+        lambda runtime: b"\0",
+        lambda runtime: runtime[:8],
+        lambda runtime: runtime[: len(runtime) // 2],
+        lambda runtime: runtime[:-1],
+        lambda runtime: b"PK\3\4" + runtime,
+        lambda runtime: garbage(0),
+        lambda runtime: runtime[:8] + garbage(1),
+        lambda runtime: runtime[:64] + bytes(len(runtime) - 64),
+        lambda runtime: hashlib.sha256(runtime).digest(),
+    ],
+)
+def test_bytes_that_are_no_model_are_a_bundle_error_and_the_process_lives(
+    tiny_bundle: Bundle, tmp_path: Path, spoil: Any
+) -> None:
+    forged = forge(tiny_bundle, tmp_path / "b", spoil(tiny_bundle.runtime.read_bytes()))
+    with pytest.raises(BundleError, match="the model cannot be run by LiteRT: "):
+        prediction.load(forged).predict_proba(np.zeros((1, 28, 28), np.uint8))
+
+
+def test_a_model_of_another_number_of_classes_than_named_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    forged = forge(
+        tiny_bundle, tmp_path / "b", tiny_bundle.runtime.read_bytes(), class_names=["a", "b", "c"]
+    )
+    with pytest.raises(BundleError, match=r"gives float32 \(1, 10\); with 3 class names it must"):
+        prediction.load(forged).predict_proba(np.zeros((1, 28, 28), np.uint8))
+
+
+def test_an_altered_runtime_is_refused_before_it_is_run(
+    tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    forged = forge(tiny_bundle, tmp_path / "b", tiny_bundle.runtime.read_bytes())
+    data = bytearray((forged / bundle.RUNTIME).read_bytes())
+    data[len(data) // 2] ^= 1
+    (forged / bundle.RUNTIME).write_bytes(data)
+    with pytest.raises(BundleError, match=r"model\.tflite is altered"):
+        prediction.load(forged)
+
+
+def test_load_of_no_bundle_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"holds no bundle\.json; give a folder that"):
+        prediction.load(tmp_path)
+
+
+def test_a_model_says_nothing_on_stderr(tiny_bundle: Bundle) -> None:
+    """LiteRT speaks once in a process, so this takes one of its own."""
+    program = (
+        "import sys, numpy, deepmnist\n"
+        "deepmnist.load(sys.argv[1]).predict(numpy.zeros((17, 28, 28), numpy.uint8))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tiny_bundle.folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
