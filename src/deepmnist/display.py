@@ -1,0 +1,133 @@
+"""What a person sees while a run goes on: a progress bar on a terminal, plain lines elsewhere.
+
+Everything goes to stderr, so that stdout holds results alone. `Silent` is --quiet.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from deepmnist.batches import Plan
+    from deepmnist.training import Progress
+
+LINE_EVERY_S = 5.0  # seconds between plain lines
+
+
+class Display(Protocol):
+    """Where a run reports to."""
+
+    def message(self, text: str) -> None:
+        """A line of information."""
+
+    def warning(self, text: str) -> None:
+        """Something that must not be missed."""
+
+    def begin(self, plan: Plan, step: int) -> None:
+        """Training starts at `step` of `plan`."""
+
+    def update(self, progress: Progress) -> None:
+        """A chunk of steps is done."""
+
+    def end(self) -> None:
+        """Training is over, finished or not."""
+
+
+def choose(quiet: bool = False) -> Display:
+    """Silent if quiet, a bar on a terminal, plain lines elsewhere."""
+    if quiet:
+        return Silent()
+    console = Console(stderr=True)
+    return Terminal(console) if console.is_terminal else Lines(console)
+
+
+class Silent:
+    """Says nothing but warnings."""
+
+    def message(self, text: str) -> None: ...
+
+    def warning(self, text: str) -> None:
+        _warn(Console(stderr=True), text)
+
+    def begin(self, plan: Plan, step: int) -> None: ...
+
+    def update(self, progress: Progress) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Lines(Silent):
+    """One line at most every five seconds, and one for every validation."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = float("-inf")  # the first line comes at once
+        self._steps = 0
+
+    def message(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def warning(self, text: str) -> None:
+        _warn(self._console, text)
+
+    def begin(self, plan: Plan, step: int) -> None:
+        self._steps = plan.steps
+
+    def update(self, progress: Progress) -> None:
+        validated = progress.validation_accuracy is not None
+        if not validated and time.monotonic() - self._last < LINE_EVERY_S:
+            return
+        self._last = time.monotonic()
+        left = (self._steps - progress.step) * progress.train_seconds / progress.step
+        self.message(f"step {progress.step}/{self._steps}  {figures(progress)}  {left:.0f} s left")
+
+
+class Terminal(Lines):
+    """A live bar."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._bar = Bar(
+            TextColumn("[bold]train"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._validation = ""
+
+    def begin(self, plan: Plan, step: int) -> None:
+        self._task = self._bar.add_task("train", total=plan.steps, completed=step, figures="")
+        self._bar.start()
+
+    def update(self, progress: Progress) -> None:
+        if progress.validation_accuracy is not None:
+            self._validation = f"  validation {progress.validation_accuracy:.2%}"
+        text = figures(progress, self._validation)
+        self._bar.update(self._task, completed=progress.step, figures=text)
+
+    def end(self) -> None:
+        self._bar.stop()
+
+
+def _warn(console: Console, text: str) -> None:
+    """Text, not markup: a path in brackets is no tag of Rich's."""
+    console.print(Panel(Text(text), title="WARNING", style="bold yellow"))
+
+
+def figures(progress: Progress, validation: str = "") -> str:
+    """Epoch, rate, loss and validation accuracy in one line."""
+    if progress.validation_accuracy is not None:
+        validation = f"  validation {progress.validation_accuracy:.2%}"
+    return (
+        f"epoch {progress.epoch:.2f}  {progress.images_per_second:,.0f} images/s  "
+        f"loss {progress.loss:.4f}{validation}"
+    )

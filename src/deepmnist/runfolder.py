@@ -1,0 +1,158 @@
+"""A run's folder: what is in it, how it is claimed, read and found. Needs no TensorFlow.
+
+RUN/run.json        what was asked for: data, configuration, versions
+RUN/metrics.jsonl   one line a chunk of steps
+RUN/checkpoints/    the newest two
+RUN/bundle/         the trained model
+RUN/report.html     for people
+RUN/result.json     for programs; written last, so that where it is, the run is complete
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from deepmnist import atomic
+from deepmnist.errors import RunError, StorageError
+from deepmnist.recipes import TrainingConfig
+
+RUNS = Path("runs")  # where runs go that name no folder of their own
+RECORD = "run.json"
+CHECKPOINTS = "checkpoints"
+BUNDLE = "bundle"
+REPORT = "report.html"
+RESULT = "result.json"
+TENSORBOARD = "tensorboard"
+
+
+class RunRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What run.json holds: all that is needed to go on with the run."""
+
+    dataset: str | None  # None: handed over from Python, and must be again
+    data_dir: str | None
+    resize: bool
+    fallback: bool  # the embedded digits stand in for MNIST
+    identity: str  # Dataset.identity of the training part
+    config: TrainingConfig
+    tensorboard: bool
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run came to. result.json holds the same, but for `folder`."""
+
+    recipe: str
+    seed: int
+    dataset: str
+    fallback: bool
+    parameters: int
+    steps: int
+    batch_size: int
+    precision: str
+    train_seconds: float  # building, tracing, compiling and steps; not loading, not validating
+    images_per_second: float  # trained, over all of train_seconds
+    peak_memory_bytes: int | None
+    validation_accuracy: float
+    temperature: float
+    test_correct: int
+    test_n: int
+    test_accuracy: float
+    versions: dict[str, str]
+    machine: dict[str, str | int]
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        """The folder of the trained model."""
+        return self.folder / BUNDLE
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.folder / REPORT
+
+    def summary(self) -> str:
+        """`Test accuracy is 99.12% (9912 of 10000)`."""
+        return f"Test accuracy is {self.test_accuracy:.2%} ({self.test_correct} of {self.test_n})"
+
+
+def claim(folder: Path) -> Path:
+    """Make `folder` for a new run. RunError where it holds something, StorageError if refused."""
+    try:
+        if (folder / RECORD).exists():
+            raise RunError(
+                f"{folder} already holds a run; continue it with --resume {folder}, "
+                "or name another folder with --out"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.sweep(folder)
+        occupied = any(folder.iterdir())
+    except OSError as error:
+        raise StorageError(
+            f"{folder} cannot be made a run's folder: {error.strerror}; name another with --out"
+        ) from error
+    if occupied:
+        raise RunError(f"{folder} is not empty; name a new folder with --out")
+    return folder
+
+
+def default(dataset: str, recipe: str) -> Path:
+    """runs/DATASET-RECIPE-TIME, with a number behind it where that second has one already."""
+    folder = RUNS / f"{Path(dataset).name}-{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain([folder], (Path(f"{folder}-{i}") for i in itertools.count(2)))
+    return next(name for name in names if not name.exists())
+
+
+def newest() -> Path:
+    """The newest finished run under runs/. RunError where there is none."""
+    finished = sorted(RUNS.glob(f"*/{RESULT}"), key=lambda path: path.stat().st_mtime)
+    if not finished:
+        raise RunError(
+            f"there is no trained model under {RUNS}/; train one with `deepmnist train`, "
+            "or name one with --model"
+        )
+    return finished[-1].parent
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Put run.json into `folder`."""
+    _write(folder / RECORD, record)
+
+
+def read_record(folder: Path) -> RunRecord:
+    """run.json of `folder`. RunError where it holds no run, or one of another version."""
+    if not (folder / RECORD).is_file():
+        raise RunError(f"{folder} holds no run to resume: it has no {RECORD}")
+    try:
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=RunRecord)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder / RECORD} cannot be read: {error}") from error
+
+
+def write_result(folder: Path, values: dict[str, Any]) -> Result:
+    """Put result.json into `folder`, which makes the run complete."""
+    result = Result(**values, folder=folder)
+    _write(folder / RESULT, values)
+    return result
+
+
+def read_result(folder: Path) -> Result | None:
+    """The result of a finished run; None where it is not finished."""
+    if not (folder / RESULT).exists():
+        return None
+    try:
+        values = msgspec.json.decode((folder / RESULT).read_bytes(), type=dict[str, Any])
+        return msgspec.convert({**values, "folder": folder}, Result)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RunError(f"{folder / RESULT} cannot be read: {error}") from error
+
+
+def _write(path: Path, value: Any) -> None:
+    atomic.write(path, msgspec.json.format(msgspec.json.encode(value)) + b"\n")

@@ -1,0 +1,289 @@
+"""A run from data to report: what it leaves on disk, how it resumes, what it refuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepmnist import bundle, checkpoints, history, prediction, runfolder, runs
+from deepmnist.data import DIGITS, Corpus, Dataset
+from deepmnist.errors import (
+    ConfigError,
+    DataNotFoundError,
+    RunError,
+    StorageError,
+    TrainingError,
+)
+
+QUICK = {"steps": 12, "batch_size": 16, "quiet": True}
+
+
+def corpus(seed: int = 0, n: int = 120) -> Corpus:
+    """Digits that are squares in ten places: learned in seconds, needs no file."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(n) % 10).astype(np.uint8)
+    images = generator.integers(0, 60, (n, 28, 28)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(int(label), 4)
+        image[2 + 8 * row : 9 + 8 * row, 1 + 7 * column : 7 + 7 * column] = 230
+    train = Dataset(images[:80], labels[:80], DIGITS, "squares/train")
+    return Corpus(train, Dataset(images[80:], labels[80:], DIGITS, "squares/test"), "squares")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> runfolder.Result:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return runs.train(corpus(), out=folder, steps=40, batch_size=16, quiet=True)
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    checkpoint = checkpoints.latest(folder / runfolder.CHECKPOINTS)
+    assert checkpoint is not None
+    return list(checkpoint.arrays)
+
+
+def same(first: list[np.ndarray], second: list[np.ndarray]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_run_leaves_everything_the_folder_promises(finished: runfolder.Result) -> None:
+    found = {path.name for path in finished.folder.iterdir()}
+    assert found == {
+        "run.json",
+        "metrics.jsonl",
+        "checkpoints",
+        "bundle",
+        "report.html",
+        "result.json",
+    }
+
+
+def test_result_json_holds_what_others_will_read(finished: runfolder.Result) -> None:
+    values = json.loads((finished.folder / "result.json").read_text())
+    assert {
+        "recipe",
+        "seed",
+        "dataset",
+        "parameters",
+        "train_seconds",
+        "images_per_second",
+        "peak_memory_bytes",
+        "test_correct",
+        "test_n",
+        "test_accuracy",
+        "versions",
+        "machine",
+    } <= set(values)
+    assert values["test_n"] == 40
+    assert values["test_accuracy"] == values["test_correct"] / values["test_n"]
+    assert runfolder.read_result(finished.folder) == finished
+
+
+def test_the_last_line_states_the_accuracy_with_its_counts(finished: runfolder.Result) -> None:
+    correct = finished.test_correct
+    assert finished.summary() == f"Test accuracy is {correct / 40:.2%} ({correct} of 40)"
+
+
+def test_the_bundle_reproduces_the_tested_accuracy(finished: runfolder.Result) -> None:
+    model = prediction.load(finished.bundle)
+    test = corpus().test
+    assert (model.predict(test.images) == test.labels).sum() == finished.test_correct
+
+
+def test_the_bundle_records_data_configuration_and_numbers(finished: runfolder.Result) -> None:
+    manifest = bundle.load(finished.folder).manifest
+    assert manifest.dataset.identity == corpus().train.identity
+    assert manifest.dataset.fallback is False
+    assert manifest.config["recipe"] == "fast"
+    assert manifest.config["precision"] in {"float32", "mixed_bfloat16"}
+    assert manifest.numbers["test_correct"] == finished.test_correct
+    assert manifest.temperature == finished.temperature
+
+
+def test_metrics_are_one_line_a_chunk_up_to_the_last_step(finished: runfolder.Result) -> None:
+    lines = history.read(finished.folder)
+    assert lines[-1]["step"] == 40
+    assert "validation_accuracy" in lines[-1]
+    assert sorted(line["step"] for line in lines) == [line["step"] for line in lines]
+
+
+def test_resuming_a_finished_run_returns_its_result(finished: runfolder.Result) -> None:
+    assert runs.resume(finished.folder, corpus(), quiet=True) == finished
+
+
+def test_a_run_interrupted_by_ctrl_c_resumes_to_the_same_weights(tmp_path, monkeypatch) -> None:
+    runs.train(corpus(), out=tmp_path / "whole", **QUICK, dropout=0.3)
+    append = history.append
+
+    def interrupt(folder: Path, progress) -> None:
+        append(folder, progress)
+        if progress.step >= 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(history, "append", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(corpus(), out=tmp_path / "cut", **QUICK, dropout=0.3)
+    monkeypatch.undo()
+    assert not (tmp_path / "cut" / "result.json").exists()
+    runs.resume(tmp_path / "cut", corpus(), quiet=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_a_run_cut_off_before_its_first_checkpoint_starts_again(tmp_path, monkeypatch) -> None:
+    runs.train(corpus(), out=tmp_path / "whole", **QUICK)
+
+    def killed(*arguments) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(history, "rewind", killed)
+    with pytest.raises(SystemExit):
+        runs.train(corpus(), out=tmp_path / "cut", **QUICK)
+    monkeypatch.undo()
+    runs.resume(tmp_path / "cut", corpus(), quiet=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+
+
+def test_what_a_killed_writer_left_is_swept_on_resuming(tmp_path, monkeypatch) -> None:
+    def killed(*arguments, **options) -> None:
+        (tmp_path / "run" / ".bundle.123.part").mkdir()
+        raise SystemExit
+
+    monkeypatch.setattr(runs.bundle, "save", killed)
+    with pytest.raises(SystemExit):
+        runs.train(corpus(), out=tmp_path / "run", **QUICK)
+    monkeypatch.undo()
+    runs.resume(tmp_path / "run", corpus(), quiet=True)
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_last_good_checkpoint(
+    tmp_path, monkeypatch
+) -> None:
+    save = checkpoints.save
+
+    def full(folder: Path, checkpoint) -> None:
+        if checkpoint.step == 12:
+            raise StorageError("cannot write step-00000012.npz: No space left on device")
+        save(folder, checkpoint)
+
+    monkeypatch.setattr(checkpoints, "save", full)
+    monkeypatch.setattr(runs.training, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(StorageError, match="No space left"):
+        runs.train(corpus(), out=tmp_path / "run", **QUICK)
+    monkeypatch.undo()
+    left = checkpoints.latest(tmp_path / "run" / runfolder.CHECKPOINTS)
+    assert left is not None
+    assert 0 < left.step < 12
+    assert runs.resume(tmp_path / "run", corpus(), quiet=True).test_n == 40
+
+
+def test_a_torn_checkpoint_is_passed_over_with_a_warning(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(runs.training, "SAVE_EVERY_S", 0.0)
+    runs.train(corpus(), out=tmp_path / "run", **QUICK)
+    whole = weights(tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    newest = sorted((tmp_path / "run" / "checkpoints").glob("*.npz"))[-1]
+    newest.write_bytes(newest.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="is torn: its hash differs; the checkpoint before it"):
+        runs.resume(tmp_path / "run", corpus(), quiet=True)
+    assert same(whole, weights(tmp_path / "run"))
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+def test_a_diverged_run_says_so_and_writes_no_model(tmp_path) -> None:
+    with pytest.raises(TrainingError, match="no finite number at step"):
+        runs.train(
+            corpus(), out=tmp_path / "run", **{**QUICK, "learning_rate": 1e9, "epsilon": 1e-30}
+        )
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_a_folder_that_holds_a_run_is_refused(finished: runfolder.Result) -> None:
+    with pytest.raises(RunError, match="already holds a run; continue it with --resume"):
+        runs.train(corpus(), out=finished.folder, **QUICK)
+
+
+def test_a_bad_configuration_leaves_no_folder(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="batch_size = -1: expected int >= 1"):
+        runs.train(corpus(), out=tmp_path / "run", batch_size=-1, quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_with_another_configuration_says_what_differs(finished) -> None:
+    with pytest.raises(RunError, match=r"another configuration: batch_size 16 -> 32, seed 0 -> 7"):
+        runs.resume(finished.folder, corpus(), quiet=True, seed=7, batch_size=32)
+    assert runs.resume(finished.folder, corpus(), quiet=True, batch_size=16) == finished
+
+
+def test_resuming_on_other_data_is_refused(tmp_path, finished) -> None:
+    unfinished = tmp_path / "run"
+    unfinished.mkdir()
+    (unfinished / "run.json").write_bytes((finished.folder / "run.json").read_bytes())
+    with pytest.raises(RunError, match="was started on other data than squares holds now"):
+        runs.resume(unfinished, corpus(seed=5), quiet=True)
+
+
+def test_resuming_what_is_no_run_is_refused(tmp_path) -> None:
+    with pytest.raises(RunError, match=r"holds no run to resume: it has no run\.json"):
+        runs.resume(tmp_path)
+
+
+def test_without_mnist_the_digits_stand_in_and_everything_says_so(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    def nothing(name, data_dir=None, *, resize=False):
+        if name == "mnist":
+            raise DataNotFoundError("https://mirror.example/a.gz: connection refused")
+        return corpus()
+
+    monkeypatch.setattr(runs, "load", nothing)
+    result = runs.train(out=tmp_path / "run", **QUICK)
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "does NOT train on MNIST" in shown
+    assert "https://mirror.example/a.gz" in shown
+    assert result.fallback
+    assert bundle.load(result.bundle).manifest.dataset.fallback
+    assert "because MNIST could not be had" in (result.bundle / "README.md").read_text()
+    assert "standing in for MNIST" in (result.folder / "report.html").read_text()
+
+
+def test_mnist_asked_for_by_name_has_no_stand_in(tmp_path, monkeypatch) -> None:
+    def nothing(*arguments, **options):
+        raise DataNotFoundError("https://mirror.example/a.gz: connection refused")
+
+    monkeypatch.setattr(runs, "load", nothing)
+    with pytest.raises(DataNotFoundError, match="connection refused"):
+        runs.train("mnist", out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_files_are_written_when_asked_for(tmp_path) -> None:
+    result = runs.train(corpus(), out=tmp_path / "run", tensorboard=True, **QUICK)
+    assert list((result.folder / "tensorboard").glob("events.out.tfevents.*"))
+
+
+COMMAND = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train"]
+KILLED_RUN = ["--dataset", "digits", "--steps", "300", "--batch-size", "32", "--quiet"]
+KILLED_RUN += ["--dropout", "0.3", "--shift-px", "2", "--rotation-deg", "10"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_a_run_killed_in_the_middle_resumes_to_the_same_weights(tmp_path) -> None:
+    subprocess.run([*COMMAND, *KILLED_RUN, "--out", tmp_path / "whole"], check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.Popen([*COMMAND, *KILLED_RUN, "--out", tmp_path / "cut"], env=environment)
+    metrics = tmp_path / "cut" / "metrics.jsonl"
+    while not (metrics.exists() and metrics.stat().st_size > 1_000):
+        assert child.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.05)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not (tmp_path / "cut" / "result.json").exists()
+    subprocess.run([*COMMAND, "--resume", tmp_path / "cut", "--quiet"], check=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
