@@ -1,0 +1,42 @@
+"""The command line: each command parses, calls one function, prints.
+
+Nothing heavy is imported before a command runs, so that --help answers at once. A user's mistake is
+one line on stderr and exit status 2, never a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import typer
+
+from deepmnist.cli import data, evaluate, predict, train
+from deepmnist.errors import DeepMNISTError
+
+INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
+
+app = typer.Typer(
+    name="deepmnist",
+    help="Handwritten digits: train, evaluate, predict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # the boxed help takes three times as long to appear
+)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; deliberate errors become one line on stderr."""
+    warnings.formatwarning = lambda message, *details: f"warning: {message}\n"
+    try:
+        app()
+    except DeepMNISTError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

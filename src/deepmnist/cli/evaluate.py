@@ -1,0 +1,35 @@
+"""deepmnist evaluate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+
+def evaluate(
+    model: Annotated[
+        Path | None, Option(help="Bundle or run folder. [default: the newest run]")
+    ] = None,
+    dataset: Annotated[
+        str | None, Option(help="Known name or path. [default: what the model was trained on]")
+    ] = None,
+    data_dir: Annotated[Path | None, Option(help="Folder with one sub-folder a data set.")] = None,
+    resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
+    as_json: Annotated[bool, Option("--json", help="Print every figure as JSON.")] = False,
+) -> None:
+    """Measure a model on a data set's test images: accuracy, calibration, confusions, mistakes."""
+    from deepmnist import bundle, evaluation, prediction, runfolder
+    from deepmnist.data import load
+
+    opened = bundle.load(model or runfolder.newest())
+    corpus = load(dataset or opened.manifest.dataset.name, data_dir, resize=resize, hold_out=False)
+    report = evaluation.evaluate(prediction.open_bundle(opened), corpus.test_part)
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        from deepmnist.cli import tables
+
+        tables.print_report(report, str(opened.folder))

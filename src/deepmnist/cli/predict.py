@@ -1,0 +1,132 @@
+"""deepmnist predict."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from deepmnist.classification import Answer, Source
+    from deepmnist.prediction import Predictor
+
+STDIN = "-"
+DATA_FILES = {".csv", ".npz", ".parquet"}  # each row is an image that meets the contract already
+UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
+
+
+class Format(StrEnum):
+    """How answers are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def predict(
+    picture: Annotated[
+        list[str], Argument(metavar="IMAGE...", help="Pictures, folders, globs; - is stdin.")
+    ],
+    model: Annotated[
+        Path | None, Option(help="Bundle or run folder. [default: the newest run]")
+    ] = None,
+    output: Annotated[Format, Option("--format", help="How to print.")] = Format.table,
+    csv_file: Annotated[
+        Path | None, Option("--csv", help="Also write ImageId,Label as Kaggle takes it.")
+    ] = None,
+) -> None:
+    """Say which digit each picture shows. A data file (.csv, .npz, .parquet) counts as its rows."""
+    from deepmnist import prediction, runfolder
+
+    predictor = prediction.load(model or runfolder.newest())
+    answers = list(_answers(predictor, picture))
+    PRINTERS[output](answers)
+    if csv_file is not None:
+        _write_kaggle(csv_file, answers)
+    if any(answer.error for answer in answers):
+        raise typer.Exit(UNREADABLE)
+
+
+def _answers(predictor: Predictor, arguments: list[str]) -> Iterator[Answer]:
+    """Answers in the order given; neighbouring pictures share batches."""
+    from deepmnist import classification
+    from deepmnist.data import load
+
+    for is_data, group in groupby(arguments, lambda name: Path(name).suffix in DATA_FILES):
+        if not is_data:
+            yield from classification.classify(predictor, _sources(list(group)))
+            continue
+        for name in group:
+            yield from classification.classify_rows(predictor, load(name, hold_out=False).test_part)
+
+
+def _sources(arguments: list[str]) -> Iterator[Source]:
+    from deepmnist import pictures
+
+    for argument in arguments:
+        if argument == STDIN:
+            yield STDIN, sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
+        else:
+            for path in pictures.find([argument]):
+                yield str(path), None
+
+
+def _print_json(answers: list[Answer]) -> None:
+    print(json.dumps([_plain(answer) for answer in answers], indent=2))
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    if answer.prediction is None:
+        return {"path": answer.path, "error": answer.error}
+    found = answer.prediction
+    return {
+        "path": answer.path,
+        "label": found.label,
+        "probability": found.probability,
+        "top": [list(pair) for pair in found.top],
+    }
+
+
+def _print_csv(answers: list[Answer]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(["path", "label", "probability", "error"])
+    for answer in answers:
+        found = answer.prediction
+        cells = [found.label, f"{found.probability:.6f}"] if found else ["", ""]
+        writer.writerow([answer.path, *cells, answer.error or ""])
+
+
+def _print_table(answers: list[Answer]) -> None:
+    width = max((len(answer.path) for answer in answers), default=0)
+    for answer in answers:
+        if answer.prediction is None:
+            print(f"{answer.path:<{width}}  error: {answer.error}")
+            continue
+        found = answer.prediction
+        others = "  ".join(f"{label} {share:.2%}" for label, share in found.top[1:])
+        print(f"{answer.path:<{width}}  {found.label}  {found.probability:.2%}  ({others})")
+
+
+def _write_kaggle(path: Path, answers: list[Answer]) -> None:
+    """ImageId counts from 1 over all answers; a picture that cannot be read has no line."""
+    from deepmnist import atomic
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["ImageId", "Label"])
+    for number, answer in enumerate(answers, start=1):
+        if answer.prediction is not None:
+            writer.writerow([number, answer.prediction.label])
+    atomic.write(path, text.getvalue().encode())
+
+
+PRINTERS = {Format.table: _print_table, Format.json: _print_json, Format.csv: _print_csv}

@@ -1,0 +1,64 @@
+"""An evaluation as tables on a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from deepmnist.evaluation import Report
+
+SHOWN_MISTAKES = 10
+
+
+def print_report(report: Report, model: str) -> None:
+    """Everything but the pictures, to stdout."""
+    console = Console(highlight=False, markup=False)  # a class may be called [red]
+    console.print(f"{model} on {report.dataset_name}: {report.n:,} images")
+    console.print(_headline(report))
+    console.print(_classes(report))
+    console.print(_confusion(report))
+    if report.mistakes:
+        console.print(_mistakes(report))
+
+
+def _headline(report: Report) -> Table:
+    low, high = report.interval
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Accuracy", f"{report.accuracy:.2%} ({report.correct} of {report.n})")
+    table.add_row("95 % interval (Wilson)", f"{low:.2%} to {high:.2%}")
+    table.add_row("Negative log-likelihood", f"{report.negative_log_likelihood:.4f} nats")
+    table.add_row("Brier score", f"{report.brier:.4f}")
+    table.add_row("Expected calibration error", f"{report.expected_calibration_error:.2%}")
+    return table
+
+
+def _classes(report: Report) -> Table:
+    table = Table(title="Classes", title_justify="left")
+    table.add_column("class")
+    for name in ("images", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for score in report.classes:
+        shares = (score.precision, score.recall, score.f1)
+        cells = ("-" if share is None else f"{share:.2%}" for share in shares)
+        table.add_row(score.name, str(score.n), *cells)
+    return table
+
+
+def _confusion(report: Report) -> Table:
+    table = Table(title="Confusion matrix: rows are true, columns predicted", title_justify="left")
+    table.add_column("")
+    for name in report.class_names:
+        table.add_column(name, justify="right")
+    for name, row in zip(report.class_names, report.confusion, strict=True):
+        table.add_row(name, *(str(count) if count else "." for count in row))
+    return table
+
+
+def _mistakes(report: Report) -> Table:
+    table = Table(title="Most confident mistakes", title_justify="left")
+    for name in ("image", "true", "predicted", "probability"):
+        table.add_column(name, justify="right")
+    for mistake in report.mistakes[:SHOWN_MISTAKES]:
+        true, predicted = report.class_names[mistake.true], report.class_names[mistake.predicted]
+        table.add_row(str(mistake.index), true, predicted, f"{mistake.probability:.2%}")
+    return table

@@ -1,0 +1,103 @@
+"""deepmnist train."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+from typer import Option
+
+from deepmnist import chatter, recipes
+from deepmnist.errors import ConfigError, MissingExtraError
+
+
+def _setting(text: str) -> Any:
+    return Option(help=text, show_default=False)
+
+
+def train(
+    recipe: Annotated[
+        str | None, Option(help=f"Named recipe: {', '.join(recipes.RECIPES)}. [default: fast]")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        Option(help="Known name or path. Without it: MNIST, or the embedded digits if it must."),
+    ] = None,
+    data_dir: Annotated[Path | None, Option(help="Folder with one sub-folder a data set.")] = None,
+    out: Annotated[Path | None, Option(help="Folder of the run. [default: runs/...]")] = None,
+    resume: Annotated[Path | None, Option(help="Continue the run in this folder.")] = None,
+    config: Annotated[Path | None, Option(help="TOML file of configuration.")] = None,
+    resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
+    tensorboard: Annotated[bool, Option("--tensorboard", help="Write event files.")] = False,
+    quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
+    architecture: Annotated[str | None, _setting("Network: fast or tutorial.")] = None,
+    epochs: Annotated[float | None, _setting("Passes over the training images.")] = None,
+    steps: Annotated[int | None, _setting("Updates, instead of epochs.")] = None,
+    minimum_steps: Annotated[int | None, _setting("Least updates, for small sets.")] = None,
+    batch_size: Annotated[int | None, _setting("Images an update.")] = None,
+    learning_rate: Annotated[float | None, _setting("Peak learning rate.")] = None,
+    schedule: Annotated[str | None, _setting("Learning rate: constant or one_cycle.")] = None,
+    warmup: Annotated[float | None, _setting("Share of one_cycle in which it rises.")] = None,
+    beta_1: Annotated[float | None, _setting("Adam's decay of the mean gradient.")] = None,
+    beta_2: Annotated[float | None, _setting("Adam's decay of the squared gradient.")] = None,
+    epsilon: Annotated[float | None, _setting("Adam's guard against division by zero.")] = None,
+    label_smoothing: Annotated[float | None, _setting("Share of a target spread out.")] = None,
+    dropout: Annotated[float | None, _setting("Share of dense outputs dropped.")] = None,
+    rotation_deg: Annotated[float | None, _setting("Augmentation: +/- degrees.")] = None,
+    shift_px: Annotated[float | None, _setting("Augmentation: +/- pixels.")] = None,
+    scale: Annotated[float | None, _setting("Augmentation: +/- share of the size.")] = None,
+    shear: Annotated[float | None, _setting("Augmentation: +/- share of the height.")] = None,
+    precision: Annotated[
+        str | None, _setting("Number format: auto, float32 or mixed_bfloat16.")
+    ] = None,
+    validation_share: Annotated[
+        float | None, _setting("Share held out for validation, instead of the last 5,000 images.")
+    ] = None,
+    seed: Annotated[int | None, _setting("Of weights, order, augmentation, dropout.")] = None,
+) -> None:
+    """Train a recipe, test it once, and leave model, report and figures in a folder."""
+    given = {name: value for name, value in locals().items() if name in recipes.FIELDS}
+    asked = {name: value for name, value in given.items() if value is not None}
+    if config is not None:
+        asked = {**recipes.read_toml(config), **asked}
+    recipes.configure(**asked)  # a slip is told before seconds are spent on loading TensorFlow
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
+    runs = _load_runs()
+
+    if resume is not None:
+        _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out)
+        result = runs.resume(resume, quiet=quiet, **asked)
+    else:
+        result = runs.train(
+            dataset,
+            out=out,
+            data_dir=data_dir,
+            resize=resize,
+            tensorboard=tensorboard,
+            quiet=quiet,
+            **asked,
+        )
+    print(f"Model: {result.bundle}")
+    print(f"Report: {result.report}")
+    print(result.summary())
+
+
+def _load_runs() -> ModuleType:
+    """deepmnist.runs, and with it TensorFlow, without their start-up chatter."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
+    try:
+        with chatter.dropped():
+            return import_module("deepmnist.runs")
+    except ImportError as error:
+        raise MissingExtraError("training", "train") from error
+
+
+def _refuse_with_resume(**options: object) -> None:
+    for name, value in options.items():
+        if value is not None:
+            flag = name.replace("_", "-")
+            raise ConfigError(f"--{flag} cannot be given with --resume: the run has its own")

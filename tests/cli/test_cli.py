@@ -1,0 +1,224 @@
+"""The command line as a user meets it: what is printed where, and with which exit status."""
+
+import csv
+import inspect
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepmnist import cli, recipes
+from deepmnist.cli import train as train_command
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def deepmnist(monkeypatch, capsys, tmp_path):
+    """Run a command in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["deepmnist", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(stopped.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+def picture(path: Path) -> Path:
+    """A thick 1, black on white."""
+    pixels = np.full((120, 120), 255, np.uint8)
+    pixels[20:100, 54:66] = 0
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def one_line(text: str) -> str:
+    assert text.count("\n") == 1, text
+    assert text.startswith("error: ")
+    return text
+
+
+def test_every_field_of_the_configuration_is_an_option() -> None:
+    options = set(inspect.signature(train_command.train).parameters)
+    assert set(recipes.FIELDS) <= options
+
+
+def test_cli_page_is_what_help_says() -> None:
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate_cli
+    finally:
+        sys.path.pop(0)
+    assert generate_cli.PAGE.read_text() == generate_cli.render(), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch-size", "-1"], "batch_size = -1: expected int >= 1"),
+        (["--learning-rate", "-0.1"], "learning_rate = -0.1: expected float > 0.0"),
+        (["--learning-rate", "nan"], "learning_rate = nan: expected float > 0.0"),
+        (["--recipe", "fats"], "unknown recipe 'fats'; did you mean 'fast'?"),
+        (["--dataset", "minst"], "did you mean 'mnist'?"),
+        (["--precision", "float16"], "must be one of auto, float32, mixed_bfloat16"),
+        (["--epochs", "1", "--steps", "2"], "epochs and steps were both given"),
+        (["--config", "missing.toml"], "missing.toml cannot be read as TOML"),
+        (["--resume", "nowhere"], "nowhere holds no run to resume"),
+        (["--resume", "nowhere", "--dataset", "digits"], "--dataset cannot be given with --resume"),
+        (["--dataset", "no/such/folder"], "no/such/folder does not exist"),
+    ],
+)
+def test_a_slip_in_train_is_one_line_and_status_2(deepmnist, tmp_path, arguments, message) -> None:
+    status, out, err = deepmnist("train", *arguments)
+    assert status == 2
+    assert message in one_line(err)
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_key_of_a_config_file_names_the_nearest(deepmnist, tmp_path) -> None:
+    (tmp_path / "run.toml").write_text("batchsize = 3")
+    status, _, err = deepmnist("train", "--config", "run.toml")
+    assert status == 2
+    assert "unknown training option 'batchsize'; did you mean 'batch_size'?" in one_line(err)
+
+
+def test_options_outrank_the_config_file(deepmnist, tmp_path) -> None:
+    (tmp_path / "run.toml").write_text("batch_size = 32\nseed = 4")
+    arguments = ["--config", "run.toml", "--seed", "5", "--steps", "2", "--dataset", "digits"]
+    status, _, _ = deepmnist("train", *arguments, "--out", "run", "--quiet")
+    assert status == 0
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert (config["batch_size"], config["seed"], config["steps"]) == (32, 5, 2)
+
+
+def test_train_ends_with_the_accuracy_and_keeps_stdout_for_results(deepmnist) -> None:
+    status, out, err = deepmnist("train", "--dataset", "digits", "--steps", "3", "--out", "run")
+    assert status == 0
+    assert out.splitlines()[:2] == [f"Model: {Path('run/bundle')}", "Report: run/report.html"]
+    assert out.splitlines()[-1].startswith("Test accuracy is ")
+    assert "step 3/3" in err
+
+
+def test_an_unwritable_folder_is_one_line(deepmnist, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    status, _, err = deepmnist("train", "--dataset", "digits", "--out", "file/run")
+    assert status == 2
+    assert "name another with --out" in one_line(err)
+
+
+def test_predict_without_a_model_says_how_to_get_one(deepmnist, tmp_path) -> None:
+    status, _, err = deepmnist("predict", picture(tmp_path / "one.png"))
+    assert status == 2
+    assert "there is no trained model under runs/" in one_line(err)
+
+
+def test_predict_json_lists_every_picture_in_the_order_given(
+    deepmnist, tmp_path, tiny_bundle
+) -> None:
+    good = picture(tmp_path / "good.png")
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    status, out, _ = deepmnist(
+        "predict", good, bad, good, "--model", tiny_bundle.folder, "--format", "json"
+    )
+    answers = json.loads(out)
+    assert status == 1
+    assert [answer["path"] for answer in answers] == [str(good), str(bad), str(good)]
+    assert set(answers[0]) == {"path", "label", "probability", "top"}
+    assert answers[0]["top"][0] == [answers[0]["label"], answers[0]["probability"]]
+    assert len(answers[0]["top"]) == 3
+    assert set(answers[1]) == {"path", "error"}
+    assert answers[0] == answers[2]
+
+
+def test_predict_csv_can_be_read_back(deepmnist, tmp_path, tiny_bundle) -> None:
+    awkward = picture(tmp_path / 'a, "b".png')
+    status, out, _ = deepmnist("predict", awkward, "--model", tiny_bundle.folder, "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert status == 0
+    assert row["path"] == str(awkward)
+    assert 0 <= float(row["probability"]) <= 1
+    assert row["error"] == ""
+
+
+def test_predict_reads_a_folder_a_glob_and_stdin(
+    deepmnist, tmp_path, tiny_bundle, monkeypatch
+) -> None:
+    (tmp_path / "scans").mkdir()
+    for name in ("2.png", "10.png"):
+        picture(tmp_path / "scans" / name)
+    content = (tmp_path / "scans" / "2.png").read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    status, out, _ = deepmnist(
+        "predict", "scans", "scans/*.png", "-", "--model", tiny_bundle.folder, "--format", "json"
+    )
+    paths = [answer["path"] for answer in json.loads(out)]
+    assert status == 0
+    assert paths == ["scans/2.png", "scans/10.png", "scans/2.png", "scans/10.png", "-"]
+
+
+def test_kaggle_test_file_in_and_submission_out(deepmnist, tmp_path, tiny_bundle) -> None:
+    header = ",".join(f"pixel{i}" for i in range(784))
+    row = ",".join(["0"] * 784)
+    (tmp_path / "test.csv").write_text(f"{header}\n{row}\n{row}\n")
+    status, _, _ = deepmnist(
+        "predict", "test.csv", "--model", tiny_bundle.folder, "--csv", "submission.csv"
+    )
+    lines = (tmp_path / "submission.csv").read_text().splitlines()
+    assert status == 0
+    assert lines[0] == "ImageId,Label"
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_evaluate_json_counts_every_image_of_a_set_without_test_part(
+    deepmnist, tmp_path, tiny_bundle
+) -> None:
+    header = "label," + ",".join(f"pixel{i}" for i in range(784))
+    rows = [",".join([str(i % 10), *["0"] * 784]) for i in range(20)]
+    (tmp_path / "set.csv").write_text("\n".join([header, *rows]) + "\n")
+    status, out, _ = deepmnist(
+        "evaluate", "--model", tiny_bundle.folder, "--dataset", "set.csv", "--json"
+    )
+    assert status == 0
+    assert json.loads(out)["n"] == 20
+
+
+def test_evaluate_prints_its_tables(deepmnist, tiny_bundle) -> None:
+    status, out, _ = deepmnist("evaluate", "--model", tiny_bundle.folder, "--dataset", "digits")
+    assert status == 0
+    for part in ("Accuracy", "Wilson", "Brier", "Confusion matrix", "recall"):
+        assert part in out
+
+
+def test_data_list_names_every_source(deepmnist) -> None:
+    status, out, _ = deepmnist("data", "list")
+    assert status == 0
+    for name in ("mnist", "fashion_mnist", "kmnist", "digits"):
+        assert name in out
+
+
+def test_data_check_of_an_unknown_name_suggests_one(deepmnist) -> None:
+    status, _, err = deepmnist("data", "check", "mnits")
+    assert status == 2
+    assert "did you mean 'mnist'?" in one_line(err)
+
+
+def test_native_chatter_does_not_reach_a_users_terminal(tmp_path, tiny_bundle) -> None:
+    command = [sys.executable, "-c", "from deepmnist.cli import main; main()"]
+    done = subprocess.run(
+        [*command, "predict", picture(tmp_path / "one.png"), "--model", tiny_bundle.folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
