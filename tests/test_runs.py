@@ -269,21 +269,35 @@ def test_tensorboard_files_are_written_when_asked_for(tmp_path) -> None:
 
 
 COMMAND = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train"]
-KILLED_RUN = ["--dataset", "digits", "--steps", "300", "--batch-size", "32", "--quiet"]
+KILLED_RUN = ["--dataset", "digits", "--steps", "300", "--batch-size", "32"]
 KILLED_RUN += ["--dropout", "0.3", "--shift-px", "2", "--rotation-deg", "10"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
-def test_a_run_killed_in_the_middle_resumes_to_the_same_weights(tmp_path) -> None:
-    subprocess.run([*COMMAND, *KILLED_RUN, "--out", tmp_path / "whole"], check=True)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.Popen([*COMMAND, *KILLED_RUN, "--out", tmp_path / "cut"], env=environment)
-    metrics = tmp_path / "cut" / "metrics.jsonl"
-    while not (metrics.exists() and metrics.stat().st_size > 1_000):
-        assert child.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.05)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    assert not (tmp_path / "cut" / "result.json").exists()
-    subprocess.run([*COMMAND, "--resume", tmp_path / "cut", "--quiet"], check=True)
-    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> list[np.ndarray]:
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    subprocess.run([*COMMAND, *KILLED_RUN, "--out", folder], check=True)
+    return weights(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_stopped_by_a_signal_resumes_to_the_same_weights(
+    tmp_path, undisturbed, sent: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    child = subprocess.Popen(
+        [*COMMAND, *KILLED_RUN, "--out", run], stderr=subprocess.PIPE, text=True
+    )
+    while not (run / "metrics.jsonl").exists() or len(history.read(run)) < 3:
+        assert child.poll() is None, "the run ended before it could be stopped"
+        time.sleep(0.02)
+    child.send_signal(sent)
+    _, shown = child.communicate()
+    assert not (run / "result.json").exists()
+    if sent != signal.SIGKILL:
+        assert child.returncode == 130
+        assert checkpoints.latest(run / runfolder.CHECKPOINTS).step > 0
+        assert f"Continue with: deepmnist train --resume {run}" in shown
+    subprocess.run([*COMMAND, "--resume", run, "--quiet"], check=True)
+    assert same(undisturbed, weights(run))

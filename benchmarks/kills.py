@@ -1,0 +1,90 @@
+"""kill -9 at random moments of a training, again and again: the weights must not notice.
+
+    python -m benchmarks.kills [--times 20]
+
+A run with dropout and augmentation is killed at a moment drawn anew each time, anywhere from
+start-up to the writing of the report, resumed, killed again with even odds, and resumed to its
+end. Its last checkpoint must equal the undisturbed run's bit for bit, and its test result too.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from benchmarks import results
+from deepmnist import checkpoints, history, runfolder
+
+COMMAND = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train", "--quiet"]
+RUN = ["--dataset", "digits", "--steps", "400", "--batch-size", "32", "--dropout", "0.3"]
+RUN += ["--rotation-deg", "10", "--shift-px", "2"]
+
+
+def main(
+    times: Annotated[int, typer.Option(help="Runs to kill.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+) -> None:
+    """Kill, resume, compare; write benchmarks/results/kills.json; exit 1 at any difference."""
+    moments = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        whole, started = Path(name) / "whole", time.monotonic()
+        subprocess.run([*COMMAND, *RUN, "--out", whole], check=True, stdout=subprocess.DEVNULL)
+        length = time.monotonic() - started
+        outcomes = [_one(Path(name) / "cut", whole, length, moments) for _ in range(times)]
+    figures = {
+        "times": times,
+        "seed": seed,
+        "kills": sum(len(outcome["killed_after_step"]) for outcome in outcomes),
+        "equal": sum(outcome["equal"] for outcome in outcomes),
+        "outcomes": outcomes,
+    }
+    print(f"{figures['equal']} of {times} runs equal after {figures['kills']} kills")
+    print(results.write("kills", figures))
+    raise typer.Exit(0 if figures["equal"] == times else 1)
+
+
+def _one(cut: Path, whole: Path, length: float, moments: random.Random) -> dict[str, object]:
+    shutil.rmtree(cut, ignore_errors=True)
+    steps = [_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length))]
+    while not (cut / runfolder.RECORD).exists():  # killed before there was anything to resume
+        steps.append(_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length)))
+    while moments.random() < 0.5:
+        steps.append(_killed(["--resume", str(cut)], cut, moments.uniform(0, length)))
+    subprocess.run([*COMMAND, "--resume", cut], check=True, stdout=subprocess.DEVNULL)
+    equal = _equal(cut, whole)
+    print(f"killed after steps {steps}: {'equal' if equal else 'DIFFERENT'}", flush=True)
+    return {"killed_after_step": steps, "equal": equal}
+
+
+def _killed(options: list[str], cut: Path, after_s: float) -> int | None:
+    """Start, kill after some seconds; the last step logged, None before the first."""
+    child = subprocess.Popen([*COMMAND, *options], stdout=subprocess.DEVNULL)
+    try:
+        child.wait(after_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    lines = history.read(cut)
+    return int(lines[-1]["step"]) if lines else None
+
+
+def _equal(cut: Path, whole: Path) -> bool:
+    first, second = (checkpoints.latest(run / runfolder.CHECKPOINTS) for run in (cut, whole))
+    if first is None or second is None or first.step != second.step:
+        return False
+    same = all(map(np.array_equal, first.arrays, second.arrays))
+    tested = [runfolder.read_result(run) for run in (cut, whole)]
+    return same and tested[0].test_correct == tested[1].test_correct
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,56 @@
+"""The LiteRT file: the net's own answers, by names, for any number of images, from builtin ops."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from deepmnist import model, recipes
+from deepmnist.export import litert
+
+TEMPERATURE = 1.7
+TOLERANCE = 1e-5  # of a probability
+
+
+@pytest.fixture(scope="module", params=recipes.RECIPES)
+def net(request):
+    net = model.build(recipes.configure(request.param, seed=3), 10)
+    readout = net.layers[-1].kernel
+    readout.assign(np.random.default_rng(0).normal(0, 0.05, readout.shape))
+    return net
+
+
+@pytest.fixture(scope="module")
+def interpreter(net) -> Interpreter:
+    return Interpreter(model_content=litert.convert(net, TEMPERATURE))
+
+
+def test_names_and_shapes_survive(interpreter: Interpreter) -> None:
+    (signature,) = interpreter.get_signature_list().values()
+    assert signature == {"inputs": ["image"], "outputs": ["probabilities"]}
+    (image,) = interpreter.get_input_details()
+    assert image["shape_signature"].tolist() == [-1, 28, 28]
+    assert image["dtype"] == np.float32
+
+
+@pytest.mark.parametrize("n", [1, 7])
+def test_probabilities_are_the_nets_at_its_temperature(net, interpreter, n: int) -> None:
+    images = np.random.default_rng(n).random((n, 28, 28), np.float32)
+    found = interpreter.get_signature_runner()(image=images)["probabilities"]
+    expected = tf.nn.softmax(net(images, training=False) / TEMPERATURE)
+    np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+    assert found.max() - found.min() > 0.01  # a file that lost its weights answers 0.1 throughout
+
+
+def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpreter) -> None:
+    operations = {operation["op_name"] for operation in interpreter._get_ops_details()}
+    assert operations <= {
+        "CONV_2D",
+        "DELEGATE",
+        "EXPAND_DIMS",
+        "FULLY_CONNECTED",
+        "MAX_POOL_2D",
+        "RELU",
+        "RESHAPE",
+        "SOFTMAX",
+    }
