@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from deepmnist.batches import Plan
     from deepmnist.training import Progress
 
-LINE_EVERY_S = 5.0  # seconds between plain lines
+LINE_EVERY_S = 5.0  # between plain lines
+VALIDATION_EVERY_S = 1.0  # between those that tell a validation; a small set has many epochs
 
 
 class Display(Protocol):
@@ -64,12 +65,12 @@ class Silent:
 
 
 class Lines(Silent):
-    """One line at most every five seconds, and one for every validation."""
+    """A line every five seconds, sooner for a validation, and one for the last step."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last = float("-inf")  # the first line comes at once
-        self._steps = 0
+        self._last = 0.0
+        self._validation = ""
 
     def message(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -78,15 +79,27 @@ class Lines(Silent):
         _warn(self._console, text)
 
     def begin(self, plan: Plan, step: int) -> None:
-        self._steps = plan.steps
+        self._plan = plan
+        self._last = time.monotonic()  # the first chunk is all tracing: its rate would mislead
 
     def update(self, progress: Progress) -> None:
-        validated = progress.validation_accuracy is not None
-        if not validated and time.monotonic() - self._last < LINE_EVERY_S:
+        text = self._figures(progress)
+        wait = LINE_EVERY_S if progress.validation_accuracy is None else VALIDATION_EVERY_S
+        left = self._plan.steps - progress.step
+        if left and time.monotonic() - self._last < wait:
             return
         self._last = time.monotonic()
-        left = (self._steps - progress.step) * progress.train_seconds / progress.step
-        self.message(f"step {progress.step}/{self._steps}  {figures(progress)}  {left:.0f} s left")
+        seconds = left * self._plan.batch_size / progress.images_per_second
+        self.message(f"step {progress.step}/{self._plan.steps}  {text}  {seconds:.0f} s left")
+
+    def _figures(self, progress: Progress) -> str:
+        """Epoch, rate, loss and the newest validation accuracy in one line."""
+        if progress.validation_accuracy is not None:
+            self._validation = f"  validation {progress.validation_accuracy:.2%}"
+        return (
+            f"epoch {progress.epoch:.2f}  {progress.images_per_second:,.0f} images/s  "
+            f"loss {progress.loss:.4f}{self._validation}"
+        )
 
 
 class Terminal(Lines):
@@ -102,16 +115,13 @@ class Terminal(Lines):
             TimeRemainingColumn(),
             console=console,
         )
-        self._validation = ""
 
     def begin(self, plan: Plan, step: int) -> None:
         self._task = self._bar.add_task("train", total=plan.steps, completed=step, figures="")
         self._bar.start()
 
     def update(self, progress: Progress) -> None:
-        if progress.validation_accuracy is not None:
-            self._validation = f"  validation {progress.validation_accuracy:.2%}"
-        text = figures(progress, self._validation)
+        text = self._figures(progress)
         self._bar.update(self._task, completed=progress.step, figures=text)
 
     def end(self) -> None:
@@ -121,13 +131,3 @@ class Terminal(Lines):
 def _warn(console: Console, text: str) -> None:
     """Text, not markup: a path in brackets is no tag of Rich's."""
     console.print(Panel(Text(text), title="WARNING", style="bold yellow"))
-
-
-def figures(progress: Progress, validation: str = "") -> str:
-    """Epoch, rate, loss and validation accuracy in one line."""
-    if progress.validation_accuracy is not None:
-        validation = f"  validation {progress.validation_accuracy:.2%}"
-    return (
-        f"epoch {progress.epoch:.2f}  {progress.images_per_second:,.0f} images/s  "
-        f"loss {progress.loss:.4f}{validation}"
-    )
