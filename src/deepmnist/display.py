@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deepmnist.training import Progress
 
 LINE_EVERY_S = 5.0  # between plain lines
+BAR_WIDTH = 12  # columns, so that a bar and all its figures fit a terminal of 80
 VALIDATION_EVERY_S = 1.0  # between those that tell a validation; a small set has many epochs
 
 
@@ -108,11 +109,9 @@ class Terminal(Lines):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._bar = Bar(
-            TextColumn("[bold]train"),
-            BarColumn(),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=BAR_WIDTH),
             TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             console=console,
         )
 
