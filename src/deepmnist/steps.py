@@ -68,13 +68,17 @@ def compile_chunk(
         input_signature=[
             tf.TensorSpec((None, plan.batch_size, SIDE, SIDE), tf.uint8),
             tf.TensorSpec((None, plan.batch_size), tf.uint8),
-        ]
+        ],
+        autograph=False,  # it cannot read Python 3.13; the loop below is written out
     )
     def chunk(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         count = tf.shape(images)[0]
-        losses = tf.TensorArray(tf.float32, size=count)
-        for i in tf.range(count):
-            losses = losses.write(i, update(images[i], labels[i]))
+
+        def body(i: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            return i + 1, losses.write(i, update(images[i], labels[i]))
+
+        empty = tf.TensorArray(tf.float32, size=count)
+        _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
     return chunk
@@ -83,7 +87,7 @@ def compile_chunk(
 def compile_logits(net: keras.Model) -> Callable[[Any], tf.Tensor]:
     """A function of images uint8 (n, 28, 28): logits float32 (n, classes)."""
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.uint8)])
+    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.uint8)], autograph=False)
     def logits(images: tf.Tensor) -> tf.Tensor:
         return net(tf.cast(images, tf.float32) / 255.0, training=False)
 

@@ -22,7 +22,10 @@ def convert(net: keras.Model, temperature: float) -> bytes:
     weights = [tf.constant(variable.numpy()) for variable in net.trainable_variables]
     statistics = [tf.constant(variable.numpy()) for variable in net.non_trainable_variables]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.float32, name="image")])
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.float32, name="image")],
+        autograph=False,
+    )
     def classify(image: tf.Tensor) -> dict[str, tf.Tensor]:
         logits, _ = net.stateless_call(weights, statistics, image, training=False)
         return {"probabilities": tf.nn.softmax(logits / temperature)}
