@@ -3,9 +3,9 @@
     python -m benchmarks.tutorial_v1 [--seed 0] [--steps 5000]
 
 The yardstick of every training time. Data are in memory before the clock starts; the clock holds
-the building of the graph and all steps; one line of JSON is printed at the end. The loop is kept as
-it was: the next 50 images of a shuffled epoch go in as floats through feed_dict, and every 100 steps
-the accuracy of the batch is taken, as the text does.
+the building of the graph and all steps; one line of JSON is printed at the end. The loop is kept
+as it was: the next 50 images of a shuffled epoch go in as floats through feed_dict, and every 100
+steps the accuracy of the batch is taken, as the text does.
 """
 
 from __future__ import annotations
