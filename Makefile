@@ -19,8 +19,9 @@ test: $(READY) ## run the tests
 check: $(READY) ## lint, types and tests: what has to pass before a commit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
 
-bench: $(READY) ## measure the recipes and the start-up; writes benchmarks/results/
+bench: $(READY) ## measure the recipes and the start-up; writes benchmarks/results/ and README's figures
 	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.tables
 
 docs: $(READY) ## write docs/cli.md anew from --help
 	@$(BIN)/python docs/generate_cli.py
@@ -33,7 +34,7 @@ clean: ## remove the virtual environment
 	@rm -rf $(VENV)
 
 # The stamp is older than the lock when the lock has changed: the environment is then built anew.
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("error: deepmnist needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d; name another with: make PYTHON=python3.12 ..." % v)'
 	@echo "Setting up $(VENV) from requirements.lock; this takes a minute or two, once."
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)

@@ -24,6 +24,8 @@ TOO_LOW = {
     "minimum_steps": (-1, ">= 0"),
     "batch_size": (-50, ">= 1"),
     "learning_rate": (-0.1, "> 0.0"),
+    "kernel_rate": (0, "> 0.0"),
+    "momentum": (-0.1, ">= 0.0"),
     "warmup": (-0.1, ">= 0.0"),
     "beta_1": (-0.1, ">= 0.0"),
     "beta_2": (-0.1, ">= 0.0"),
@@ -43,6 +45,8 @@ TOO_HIGH = {
     "minimum_steps": (2**31, "<= 2147483647"),
     "batch_size": (65_537, "<= 65536"),
     "learning_rate": (math.inf, "<= 1000000000.0"),
+    "kernel_rate": (math.inf, "<= 1000000000.0"),
+    "momentum": (1.0, "< 1.0"),
     "warmup": (1.0, "< 1.0"),
     "beta_1": (1, "< 1.0"),
     "beta_2": (1.5, "< 1.0"),
@@ -57,7 +61,8 @@ TOO_HIGH = {
     "seed": (2**31, "<= 2147483647"),
 }
 CHOICES = {
-    "architecture": "must be one of tutorial, fast",
+    "architecture": "must be one of tutorial, fast, balanced",
+    "optimizer": "must be one of adam, muon",
     "schedule": "must be one of constant, one_cycle",
     "precision": "must be one of auto, float32, mixed_bfloat16",
 }
@@ -179,7 +184,9 @@ def test_an_endless_value_is_cut_in_the_message() -> None:
 
 
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
-    with pytest.raises(ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: fast, "):
+    with pytest.raises(
+        ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: balanced, fast"
+    ):
         configure("fats")
 
 
@@ -282,6 +289,6 @@ def test_difference_of_equals_is_empty() -> None:
 
 
 def test_epochs_asked_for_are_not_stretched_for_a_small_set() -> None:
-    assert configure("fast").minimum_steps > 0
-    assert configure("fast", epochs=1).minimum_steps == 0
-    assert configure("fast", epochs=1, minimum_steps=50).minimum_steps == 50
+    assert configure("balanced").minimum_steps > 0
+    assert configure("balanced", epochs=1).minimum_steps == 0
+    assert configure("balanced", epochs=1, minimum_steps=50).minimum_steps == 50

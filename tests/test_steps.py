@@ -44,7 +44,7 @@ def losses_from(start: int, counts: list[int], **overrides: object) -> list[floa
     optimizer = keras.optimizers.SGD(0.0)  # weights stand still: only the draws can change a loss
     optimizer.build(net.trainable_variables)
     optimizer.iterations.assign(start)
-    net.layers[-1].kernel.assign(np.random.default_rng(0).normal(size=(256, 10)))
+    net.layers[-1].kernel.assign(np.random.default_rng(0).normal(size=(64, 10)))
     chunk = steps.compile_chunk(net, optimizer, config, plan, 10)
     images = np.random.default_rng(1).integers(0, 256, (sum(counts), 4, 28, 28), np.uint8)
     labels = np.zeros((sum(counts), 4), np.uint8)

@@ -50,6 +50,7 @@ def test_the_same_configuration_gives_the_same_weights() -> None:
 RESUMED = [
     {"recipe": "fast"},
     {"recipe": "fast", "precision": "mixed_bfloat16"},
+    {"recipe": "fast", "optimizer": "adam"},
     {"recipe": "fast", "dropout": 0.4, "label_smoothing": 0.1},
     {"recipe": "fast", "rotation_deg": 10.0, "shift_px": 2.0, "scale": 0.1, "shear": 0.1},
     {"recipe": "tutorial", "steps": 8},

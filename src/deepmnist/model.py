@@ -8,6 +8,7 @@ Weights are drawn from `seed` alone, so that a configuration names its starting 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import keras
@@ -59,25 +60,51 @@ def tutorial(
 def fast(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
+    """The least that reads 99 of 100: two pixels of margin go, since MNIST's digits fill 20."""
+    middle = image[:, 2:-2, 2:-2]  # (n, 24, 24)
+    return _pooled(middle, (16, 32, 64), classes, dropout, seeds, dtype)
+
+
+def balanced(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """The same on the whole image, twice as wide."""
+    return _pooled(image, (32, 64, 128), classes, dropout, seeds, dtype)
+
+
+def _pooled(
+    image: keras.KerasTensor,
+    widths: tuple[int, int, int],
+    classes: int,
+    dropout: float,
+    seeds: Iterator[int],
+    dtype: str,
+) -> keras.KerasTensor:
     """Few, wide operations: on a processor each small one costs more to start than to compute.
 
     Pooling before the activation gives the same values and leaves ReLU a quarter of the work.
+    Shapes for an image of side s = 28, and for one of s = 24.
     """
 
     def weights() -> HeNormal:
         return HeNormal(seed=next(seeds))
 
-    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
-    x = layers.Conv2D(24, 5, kernel_initializer=weights(), dtype=dtype, name="conv1")(x)
-    x = layers.MaxPooling2D(dtype=dtype, name="pool1")(x)  # (n, 12, 12, 24)
+    first, second, third = widths
+    x = ops.expand_dims(image, -1)  # (n, s, s, 1)
+    x = layers.Conv2D(first, 5, kernel_initializer=weights(), dtype=dtype, name="conv1")(x)
+    x = layers.MaxPooling2D(dtype=dtype, name="pool1")(x)  # (n, 12, 12, first), (n, 10, 10, first)
     x = layers.ReLU(dtype=dtype, name="relu1")(x)
-    x = layers.Conv2D(32, 3, kernel_initializer=weights(), dtype=dtype, name="conv2")(x)
-    x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 5, 5, 32)
+    x = layers.Conv2D(second, 3, kernel_initializer=weights(), dtype=dtype, name="conv2")(x)
+    x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 5, 5, second), (n, 4, 4, second)
     x = layers.ReLU(dtype=dtype, name="relu2")(x)
-    x = ops.reshape(x, (-1, 5 * 5 * 32))  # (n, 800)
-    x = layers.Dense(256, "relu", kernel_initializer=weights(), dtype=dtype, name="dense")(x)
-    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)  # (n, 256)
+    x = ops.reshape(x, (-1, math.prod(x.shape[1:])))  # (n, 25 * second), (n, 16 * second)
+    x = layers.Dense(third, "relu", kernel_initializer=weights(), dtype=dtype, name="dense")(x)
+    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)  # (n, third)
     return layers.Dense(classes, kernel_initializer="zeros", dtype="float32", name="logits")(x)
 
 
-ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {"fast": fast, "tutorial": tutorial}
+ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {
+    "balanced": balanced,
+    "fast": fast,
+    "tutorial": tutorial,
+}

@@ -29,12 +29,15 @@ class TrainingConfig:
     """One run, complete but for the data. Equal configurations on equal data give equal weights."""
 
     recipe: str  # the named recipe it started from
-    architecture: Literal["tutorial", "fast"]  # a function of model.py
+    architecture: Literal["tutorial", "fast", "balanced"]  # a function of model.py
     epochs: Positive = 1.0  # passes over the training images
     steps: Count | None = None  # updates; when given it stands in for epochs
     minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # a small set gets more epochs for it
     batch_size: Annotated[int, Meta(ge=1, le=65_536)]  # images an update
-    learning_rate: Positive  # its peak
+    optimizer: Literal["adam", "muon"] = "adam"  # muon: for kernels, adam for the rest
+    learning_rate: Positive  # its peak; with muon, of biases and readout
+    kernel_rate: Positive = 10.0  # muon's rate for kernels, as a multiple of learning_rate
+    momentum: Share = 0.9  # muon's
     schedule: Literal["constant", "one_cycle"] = "constant"
     warmup: Share = 0.0  # share of the steps in which one_cycle's rate rises
     beta_1: Share = 0.9  # Adam's decay of the mean gradient
@@ -73,17 +76,38 @@ TUTORIAL = TrainingConfig(
 FAST = TrainingConfig(
     recipe="fast",
     architecture="fast",
-    epochs=2,
-    minimum_steps=400,
+    steps=140,
     batch_size=256,
+    optimizer="muon",
     learning_rate=0.01,
+    kernel_rate=25.0,
+    momentum=0.8,
+    beta_2=0.95,
     schedule="one_cycle",
     warmup=0.25,
-    beta_1=0.7,
-    beta_2=0.9,
+    label_smoothing=0.3,
 )
 
-RECIPES = {recipe.recipe: recipe for recipe in (FAST, TUTORIAL)}
+BALANCED = TrainingConfig(
+    recipe="balanced",
+    architecture="balanced",
+    epochs=5,
+    minimum_steps=400,
+    batch_size=256,
+    optimizer="muon",
+    learning_rate=0.01,
+    kernel_rate=10.0,
+    beta_2=0.95,
+    schedule="one_cycle",
+    warmup=0.25,
+    label_smoothing=0.1,
+    rotation_deg=10.0,
+    shift_px=2.0,
+    scale=0.1,
+    shear=0.1,
+)
+
+RECIPES = {recipe.recipe: recipe for recipe in (FAST, BALANCED, TUTORIAL)}
 DEFAULT_RECIPE = FAST.recipe
 
 

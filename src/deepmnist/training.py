@@ -21,6 +21,7 @@ from deepmnist.checkpoints import Checkpoint
 from deepmnist.data.dataset import Dataset
 from deepmnist.devices import resolve_precision
 from deepmnist.errors import TrainingError
+from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
 
@@ -189,7 +190,10 @@ def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer
     rate: Any = config.learning_rate
     if config.schedule == "one_cycle":
         rate = OneCycle(config.learning_rate, steps, config.warmup)
-    return keras.optimizers.Adam(rate, config.beta_1, config.beta_2, config.epsilon)
+    moments = (config.beta_1, config.beta_2, config.epsilon)
+    if config.optimizer == "muon":
+        return Muon(rate, config.kernel_rate, config.momentum, *moments)
+    return keras.optimizers.Adam(rate, *moments)
 
 
 def _rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:

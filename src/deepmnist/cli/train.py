@@ -34,12 +34,17 @@ def train(
     resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
     tensorboard: Annotated[bool, Option("--tensorboard", help="Write event files.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
-    architecture: Annotated[str | None, _setting("Network: fast or tutorial.")] = None,
+    architecture: Annotated[str | None, _setting("Network: fast, balanced or tutorial.")] = None,
     epochs: Annotated[float | None, _setting("Passes over the training images.")] = None,
     steps: Annotated[int | None, _setting("Updates, instead of epochs.")] = None,
     minimum_steps: Annotated[int | None, _setting("Least updates, for small sets.")] = None,
     batch_size: Annotated[int | None, _setting("Images an update.")] = None,
+    optimizer: Annotated[str | None, _setting("adam, or muon for kernels.")] = None,
     learning_rate: Annotated[float | None, _setting("Peak learning rate.")] = None,
+    kernel_rate: Annotated[
+        float | None, _setting("Muon's rate for kernels, a multiple of the learning rate.")
+    ] = None,
+    momentum: Annotated[float | None, _setting("Muon's.")] = None,
     schedule: Annotated[str | None, _setting("Learning rate: constant or one_cycle.")] = None,
     warmup: Annotated[float | None, _setting("Share of one_cycle in which it rises.")] = None,
     beta_1: Annotated[float | None, _setting("Adam's decay of the mean gradient.")] = None,
