@@ -19,7 +19,7 @@ test: $(READY) ## run the tests
 check: $(READY) ## lint, types and tests: what has to pass before a commit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
 
-bench: $(READY) ## measure the recipes and the start-up; writes benchmarks/results/ and README's figures
+bench: $(READY) ## measure recipes and start-up in about 15 minutes; writes README's figures anew
 	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
 	@$(BIN)/python -m benchmarks.tables
 

@@ -32,7 +32,8 @@ def corpus() -> deepmnist.Corpus:
 
 @needs_mnist
 def test_the_default_recipe_reads_99_of_100(trained: deepmnist.Result) -> None:
-    assert 0.990 <= trained.test_accuracy < 0.998  # more in two epochs would be a leak
+    # One seed: three standard deviations below the mean that benchmarks/results/recipes.json holds.
+    assert 0.987 <= trained.test_accuracy < 0.998  # more in a second would be a leak
 
 
 @needs_mnist

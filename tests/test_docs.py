@@ -1,4 +1,4 @@
-"""README and docs: every link leads somewhere, every Python block runs."""
+"""README and docs: links lead somewhere, Python blocks run, measured figures come from JSON."""
 
 import re
 import subprocess
@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import tables
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
 LINK = re.compile(r"\[[^\]]+\]\(([^)#]+)\)")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TWO_SCREENS = 100  # lines
+
+LOG = "experiments.md"  # dated: it tells of runs whose JSON is gone
+UNITS = r"%|(?:micro|milli)?seconds?|minutes?|s|ms|us|µs|[KMG]i?B|(?:images|[GT]?FLOP)/s"
+FIGURE = re.compile(rf"(?<![\w.,])\d[\d.,]*(?: |\n\s*)?(?:{UNITS})(?!\w)")
+CHOICES = {  # numbers with a unit that were chosen, not measured
+    "128 MiB": "the largest picture file",
+    "95 %": "the level of every interval",
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -38,6 +48,43 @@ def test_the_readme_names_both_commands_and_fits_two_screens() -> None:
     assert "make train" in text
     assert "make test" in text
     assert len(text.splitlines()) <= TWO_SCREENS
+
+
+def test_the_readme_gives_the_figures_of_the_json() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert text == tables.rewritten(text), "run: python -m benchmarks.tables"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name != LOG], ids=lambda page: page.name
+)
+def test_no_page_gives_a_measured_figure_by_hand(page: Path) -> None:
+    assert unbacked(page.read_text()) == [], (
+        f"where it is measured, benchmarks/tables.py writes it, or docs/{LOG} tells of it; "
+        "where it is chosen, CHOICES lists it"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["99.2 %", "99.2%", "in 7 s.", "20 microseconds", "a 0.32\n s", "1,335 images/s", "1.2 GiB)"],
+)
+def test_a_figure_typed_by_hand_is_found(text: str) -> None:
+    assert len(unbacked(f"It is {text}, or so.")) == 1
+    assert unbacked(f"<!-- measured -->\n{text}\n<!-- /measured -->\n") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["{accuracy:.2%}", "28x28", "5,000 steps of 50", "Python 3.11", "5,000 images", "95 %"]
+)
+def test_other_numbers_are_left_alone(text: str) -> None:
+    assert unbacked(text) == []
+
+
+def unbacked(text: str) -> list[str]:
+    """Numbers with a unit of measurement, outside the blocks that the JSON gives."""
+    found = (" ".join(figure.split()) for figure in FIGURE.findall(tables.BLOCK.sub("", text)))
+    return [figure for figure in found if figure not in CHOICES]
 
 
 def test_every_module_is_in_the_design_page() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,83 @@ def test_any_number_of_images_is_answered_as_one_by_one(
     np.testing.assert_allclose(probabilities, one_by_one[:n], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 255, 256, 257, 511, 512, 600])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 31, 32, 33, 40, 63, 64, 65, 95, 96, 600])
 def test_the_borders_of_the_batch_sizes_lose_no_row(
     predictor: LiteRTPredictor, many: NDArray[np.uint8], one_by_one: NDArray[np.float32], n: int
 ) -> None:
     found = predictor.predict_proba(many[len(many) - n :])
     np.testing.assert_allclose(found, one_by_one[len(many) - n :], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 5])
+def test_any_number_of_cores_gives_the_same_answers(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    one_by_one: NDArray[np.float32],
+    cores: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "usable_cores", lambda: cores)
+    predictor = prediction.load(tiny_bundle.folder)
+    for n in (20, 70, 200):  # fewer shares than cores, then more
+        found = predictor.predict_proba(many[:n])
+        np.testing.assert_allclose(found, one_by_one[:n], rtol=0, atol=1e-6)
+
+
+def test_a_core_held_up_loses_no_image_and_repeats_none(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    one_by_one: NDArray[np.float32],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "usable_cores", lambda: 2)
+    predictor = prediction.load(tiny_bundle.folder)
+    predictor.predict_proba(many[:64])  # both cores have their interpreter
+    answered, answer = [], prediction._Runner.answer
+
+    def held_up(runner: Any, images: NDArray[Any], into: NDArray[np.float32]) -> None:
+        answered.append(runner)
+        time.sleep(0.05 if runner is answered[0] else 0.001)
+        answer(runner, images, into)
+
+    monkeypatch.setattr(prediction._Runner, "answer", held_up)
+    found = predictor.predict_proba(many[:320])
+    np.testing.assert_allclose(found, one_by_one[:320], rtol=0, atol=1e-6)
+    assert len(answered) == 10
+    assert 1 <= answered.count(answered[0]) < 5
+
+
+@pytest.mark.parametrize(("split_bytes", "threads"), [(0, 3), (2**40, 1)])
+def test_a_batch_is_split_between_cores_only_where_its_work_is_worth_it(
+    tiny_bundle: Bundle, split_bytes: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "usable_cores", lambda: 3)
+    monkeypatch.setattr(prediction, "SPLIT_BYTES", split_bytes)
+    given: dict[int, int] = {}
+    make = prediction._Runner.__init__
+
+    def noted(runner: Any, runtime: bytes, size: int, classes: int, threads: int) -> None:
+        given[size] = threads
+        make(runner, runtime, size, classes, threads)
+
+    monkeypatch.setattr(prediction._Runner, "__init__", noted)
+    prediction.load(tiny_bundle.folder).predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
+    assert given == {32: 1, 8: threads, 1: threads}
+
+
+@pytest.mark.parametrize("n", [1, 32, 320])
+def test_a_fault_on_any_core_is_raised(
+    predictor: LiteRTPredictor,
+    many: NDArray[np.uint8],
+    n: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(prediction._Runner, "answer", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        predictor.predict_proba(many[:n])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -114,12 +186,13 @@ def test_images_are_left_as_they_were(predictor: LiteRTPredictor, many: NDArray[
     assert np.array_equal(floats, before)
 
 
+@pytest.mark.parametrize("n", [1, 8, 32, 100])
 def test_an_answer_is_the_caller_s_own_array(
-    predictor: LiteRTPredictor, many: NDArray[np.uint8]
+    predictor: LiteRTPredictor, many: NDArray[np.uint8], n: int
 ) -> None:
-    first = predictor.predict_proba(many[:16])
+    first = predictor.predict_proba(many[:n])
     kept = first.copy()
-    predictor.predict_proba(many[16:32])
+    predictor.predict_proba(many[n : 2 * n])
     assert np.array_equal(first, kept)
 
 
@@ -259,8 +332,9 @@ def test_bytes_that_are_no_model_are_a_bundle_error_and_the_process_lives(
     tiny_bundle: Bundle, tmp_path: Path, spoil: Any
 ) -> None:
     forged = forge(tiny_bundle, tmp_path / "b", spoil(tiny_bundle.runtime.read_bytes()))
-    with pytest.raises(BundleError, match="the model cannot be run by LiteRT: "):
-        prediction.load(forged).predict_proba(np.zeros((1, 28, 28), np.uint8))
+    for n in (1, 100):
+        with pytest.raises(BundleError, match="the model cannot be run by LiteRT: "):
+            prediction.load(forged).predict_proba(np.zeros((n, 28, 28), np.uint8))
 
 
 def test_a_model_of_another_number_of_classes_than_named_is_refused(

@@ -1,0 +1,234 @@
+"""LiteRT, ONNX Runtime, OpenVINO, TensorFlow and the product, side by side on our nets.
+
+    pip install 'deepmnist[train,bench]'
+    python -m benchmarks.inference [--net fast --net tutorial] [--rounds 9]
+
+From uint8 images to probabilities in float32, one image at a time and 10,000 at once, with one
+thread and with one a core. Answers must agree before anything is timed. Each runtime first chooses,
+by a few trials, how it takes many images: how many at a time, and whether its threads share a batch
+or each has its own. Then all take turns, so that a busy moment of a shared machine falls on all of
+them; read the medians, and their ratios before either. Each net and number of
+threads has a process of its own, held to as many cores (TensorFlow's threads can be set only once).
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from importlib import metadata
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from benchmarks import results
+from deepmnist import machine
+from deepmnist.contract import SIDE
+from deepmnist.data.dataset import DIGITS
+from deepmnist.prediction import LiteRTPredictor, usable_cores
+
+NETS = ["fast", "tutorial"]
+PRODUCT = "deepmnist"  # LiteRTPredictor.predict_proba, as anyone calls it
+TOLERANCE = 1e-4  # largest difference of two runtimes' probabilities
+BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fastest at
+TRIALS, TRIAL_IMAGES = 7, 1_024
+ONE_IMAGE_TURNS, CALLS = 5, 20  # for one image: turns a round, calls a turn
+PAUSE_S = 0.01  # in which a runtime's threads stop waiting for more work
+PEERS = ("onnxruntime", "openvino", "onnx", "tf2onnx")
+
+Answer = Callable[[NDArray[np.uint8], NDArray[np.float32]], None]  # see runtimes.Answer
+Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def main(
+    net: Annotated[list[str], typer.Option(help="A recipe, for its net.")] = NETS,
+    rounds: Annotated[int, typer.Option(help="Turns each takes.")] = 9,
+    images: Annotated[int, typer.Option(help="At once, in bulk.")] = 10_000,
+) -> None:
+    """Measure, print a table, write benchmarks/results/inference.json."""
+    versions = machine.versions() | _peers()
+    nets: dict[str, dict[str, Any]] = {name: {} for name in net}
+    for name, threads in itertools.product(net, sorted({1, usable_cores()})):
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            figures = process.submit(measure, name, threads, rounds, images).result()
+        nets[name][str(threads)] = figures
+        _print(name, threads, figures)
+    figures = {"versions": versions, "precision": "float32", "rounds": rounds, "images": images}
+    print(results.write("inference", {**figures, "nets": nets}))
+
+
+def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
+    """Each runtime's figures for one net, in this process, with so many threads."""
+    _hold_to(threads)
+    from benchmarks import runtimes
+
+    runtimes.limit_tensorflow(threads)
+    net = runtimes.prepare(name)
+    images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE)).astype(np.uint8)
+    product = LiteRTPredictor(net.litert, DIGITS).predict_proba
+    one, many, chosen = {PRODUCT: product}, {PRODUCT: product}, {PRODUCT: "its own choice"}
+    for runtime, make in runtimes.RUNTIMES.items():
+        one[runtime] = in_batches([make(net, 1, threads)], 1)
+        ways = bulk_ways(partial(make, net), threads)
+        chosen[runtime] = fastest(ways, images[:TRIAL_IMAGES])
+        many[runtime] = ways[chosen[runtime]]
+    check_agreement([*one.values()], images[:1])
+    difference = check_agreement([*many.values()], images[: TRIAL_IMAGES + 1])
+    times = in_turns(
+        {key: partial(one_image_us, way, images) for key, way in one.items()},
+        ONE_IMAGE_TURNS * rounds,
+    )
+    rates = in_turns(
+        {key: partial(images_per_second, way, images) for key, way in many.items()}, rounds
+    )
+    figures = {
+        runtime: {
+            "one_image_us": times[runtime],
+            "images_per_second": rates[runtime],
+            "bulk_way": chosen[runtime],
+        }
+        for runtime in one
+    }
+    return {"largest_difference": difference, "runtimes": figures, **standing(figures)}
+
+
+def bulk_ways(make: Callable[[int, int], Answer], threads: int) -> dict[str, Classify]:
+    """Every size of batch, its threads within one batch or each at a batch of its own."""
+    return {
+        f"{size} at a time, {workers} x {threads // workers} threads": in_batches(
+            [make(size, threads // workers) for _ in range(workers)], size
+        )
+        for size in BATCHES
+        for workers in {1, threads}
+    }
+
+
+def in_batches(answers: Sequence[Answer], size: int) -> Classify:
+    """Share images out between `answers`, each on a thread of its own, `size` at a time.
+
+    What is left over is answered again with the images before it, so that every batch is whole.
+    """
+    pool = ThreadPoolExecutor(len(answers))
+
+    def classify(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities = np.empty((len(images), len(DIGITS)), np.float32)
+        starts = iter([*range(0, len(images) - size, size), len(images) - size])
+
+        def work(answer: Answer) -> None:
+            for start in starts:
+                answer(images[start : start + size], probabilities[start : start + size])
+
+        if len(answers) == 1:
+            work(answers[0])
+        else:
+            list(pool.map(work, answers))
+        return probabilities
+
+    return classify
+
+
+def fastest(ways: Mapping[str, Classify], images: NDArray[np.uint8]) -> str:
+    """The way with the least median time over a few turns."""
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(TRIALS + 1):
+        for way, classify in ways.items():
+            seconds[way].append(_seconds(classify, images))
+    return min(ways, key=lambda way: statistics.median(seconds[way][1:]))
+
+
+def check_agreement(ways: Sequence[Classify], images: NDArray[np.uint8]) -> float:
+    """The largest difference of any probability; ValueError where it is past TOLERANCE."""
+    answers = np.stack([classify(images) for classify in ways])
+    if len(images) > 1 and answers.std(axis=1).max() < 100 * TOLERANCE:
+        raise ValueError("all images are answered alike, so that agreement says nothing")
+    difference = float(np.ptp(answers, axis=0).max())
+    if not difference <= TOLERANCE:
+        raise ValueError(f"answers differ by {difference:g}; at most {TOLERANCE:g} is float32")
+    return difference
+
+
+def in_turns(timers: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, dict[str, Any]]:
+    """What each timer says, once a round, in an order drawn anew each round."""
+    found: dict[str, list[float]] = {runtime: [] for runtime in timers}
+    order, draws = list(timers), random.Random(0)
+    for _ in range(rounds):
+        draws.shuffle(order)
+        for runtime in order:
+            found[runtime].append(timers[runtime]())
+    return {
+        runtime: {"median": statistics.median(values), **results.spread(values)}
+        for runtime, values in found.items()
+    }
+
+
+def one_image_us(classify: Classify, images: NDArray[np.uint8]) -> float:
+    """Microseconds for one image: the median of several calls, the first of them not counted."""
+    _seconds(classify, images[:1])
+    calls = [_seconds(classify, images[:1], pause_s=0) for _ in range(CALLS)]
+    return statistics.median(calls) * 1e6
+
+
+def images_per_second(classify: Classify, images: NDArray[np.uint8]) -> float:
+    """The rate with all images given at once."""
+    return len(images) / _seconds(classify, images)
+
+
+def standing(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The product's medians over those of the fastest of the others."""
+    peers = [values for runtime, values in figures.items() if runtime != PRODUCT]
+    product = figures[PRODUCT]
+    return {
+        "one_image_time_to_fastest": product["one_image_us"]["median"]
+        / min(values["one_image_us"]["median"] for values in peers),
+        "bulk_rate_to_fastest": product["images_per_second"]["median"]
+        / max(values["images_per_second"]["median"] for values in peers),
+    }
+
+
+def _seconds(classify: Classify, images: NDArray[np.uint8], pause_s: float = PAUSE_S) -> float:
+    time.sleep(pause_s)
+    started = time.perf_counter()
+    classify(images)
+    return time.perf_counter() - started
+
+
+def _peers() -> dict[str, str]:
+    """Their versions; the end of the run where one is missing, before minutes are spent."""
+    try:
+        return {peer: metadata.version(peer) for peer in PEERS}
+    except metadata.PackageNotFoundError as error:
+        needed = "pip install 'deepmnist[train,bench]'"
+        raise SystemExit(f"error: {error.name} is not installed; run {needed}") from error
+
+
+def _hold_to(cores: int) -> None:
+    """Keep this process on so many cores, where the system can: the product uses all it may."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def _print(name: str, threads: int, figures: Mapping[str, Any]) -> None:
+    print(f"\n{name}, {threads} thread{'s' if threads > 1 else ''}")
+    for runtime, values in figures["runtimes"].items():
+        one, many = values["one_image_us"], values["images_per_second"]
+        print(
+            f"{runtime:>12}  {one['median']:8,.0f} us ({one['min']:,.0f}-{one['max']:,.0f})"
+            f"  {many['median']:8,.0f} images/s ({many['min']:,.0f}-{many['max']:,.0f})"
+            f"  {values['bulk_way']}"
+        )
+    one_image, bulk = figures["one_image_time_to_fastest"], figures["bulk_rate_to_fastest"]
+    print(f"{PRODUCT}: one image in {one_image:.2f}, bulk at {bulk:.2f} of the fastest other's")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,166 @@
+"""The measured figures of README, written from benchmarks/results/*.json between two marks.
+
+    python -m benchmarks.tables
+
+Nobody types a figure there: tests/test_docs.py holds the page to the JSON. Recipes come in the
+JSON's order; a measurement that has not been made yet leaves no sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from benchmarks import results
+from deepmnist import atomic, recipes
+
+README = Path(__file__).parents[1] / "README.md"
+BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
+WIDTH = 100  # characters of a line of text
+GIB = 2**30
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Write README's measured block anew."""
+    atomic.write(README, rewritten(README.read_text()).encode())
+    print(README)
+
+
+def rewritten(page: str) -> str:
+    """`page` with its measured block made from the JSON. ValueError where it has no such block."""
+    block = f"\n{measured()}\n"
+    page, count = BLOCK.subn(lambda marks: marks[1] + block + marks[2], page)
+    if count != 1:
+        raise ValueError(
+            f"the page has {count} <!-- measured --> ... <!-- /measured --> blocks, not 1"
+        )
+    return page
+
+
+def measured(folder: Path = results.FOLDER) -> str:
+    """The table of recipes and a paragraph of whatever else `folder` holds, as Markdown."""
+    found = _read(folder / "recipes.json")
+    if found is None:
+        raise ValueError(f"{folder} holds no recipes.json; run python -m benchmarks.recipes first")
+    sentences = ["Training time holds building, tracing and compiling."]
+    for name, sentence in SENTENCES.items():
+        figures = _read(folder / f"{name}.json")
+        sentences += [sentence(figures)] if figures else []
+    paragraph = textwrap.fill(" ".join(sentences), WIDTH, break_on_hyphens=False)
+    return f"{_machine(found)}\n\n{_table(found)}\n\n{paragraph}\n"
+
+
+def _read(path: Path) -> Figures | None:
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _machine(figures: Figures) -> str:
+    machine, versions = figures["machine"], figures["versions"]
+    tensorflow = versions.get("tensorflow-cpu") or versions["tensorflow"]
+    where = f"{machine['processor']}, {machine['cores']} cores; TensorFlow {tensorflow}"
+    return f"{where}; {figures['date']}."
+
+
+def _table(figures: Figures) -> str:
+    rows = [
+        (
+            "recipe",
+            "test accuracy, mean (sd)",
+            "seeds",
+            "training",
+            "of the tutorial's time",
+            "memory",
+        ),
+        ("---",) * 6,
+        *(_row(_recipe(name, values), values) for name, values in figures["recipes"].items()),
+    ]
+    baseline = figures.get("baseline")
+    if baseline:
+        rows.append(_row("the tutorial as published, on TensorFlow 1's interface", baseline))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _recipe(name: str, values: Figures) -> str:
+    default = ", the default" if name == recipes.DEFAULT_RECIPE else ""
+    size = (
+        f"{values['steps']:,} steps of {values['batch_size']}, {values['parameters']:,} parameters"
+    )
+    return f"`{name}`{default}: {size}"
+
+
+def _row(label: str, values: Figures) -> tuple[str, ...]:
+    accuracy, memory = values["test_accuracy"], values.get("peak_memory_bytes")
+    sd = "" if accuracy["sd"] is None else f" ({accuracy['sd'] * 100:.2f})"
+    return (
+        label,
+        f"{accuracy['mean'] * 100:.2f} %{sd}",
+        str(accuracy["n"]),
+        f"{values['train_seconds']['mean']:,.1f} s",
+        share(values.get("share_of_tutorial_time")),
+        f"{memory / GIB:.2f} GiB" if memory else "",
+    )
+
+
+def share(value: float | None) -> str:
+    """A share of the tutorial's time as people say it: 1/25 below a tenth, never flattering."""
+    if value is None:
+        return ""
+    return f"1/{math.floor(1 / value):,}" if value <= 0.1 else f"{value:.2f}"
+
+
+def _startup(figures: Figures) -> str:
+    train, shortest = figures["train"], figures["help"]
+    return (
+        f"A whole `deepmnist train` takes {train['outside_training_seconds']:.1f} s more: loading "
+        "TensorFlow and the data, validating, testing, the model, the report. `deepmnist --help` "
+        f"takes {shortest['median_seconds']:.2f} s and a cold `deepmnist predict one.png` "
+        f"{figures['predict_one_png']['median_seconds']:.2f} s."
+    )
+
+
+def _kills(figures: Figures) -> str:
+    return (
+        f"Of {figures['times']} runs killed with `kill -9` at random moments, {figures['kills']} "
+        f"times in all, and resumed, {figures['equal']} ended with the same weights, bit for bit."
+    )
+
+
+def _limits(figures: Figures) -> str:
+    shares = ", ".join(
+        f"`{name}` {values['share_of_peak'] * 100:.0f} %"
+        for name, values in figures["recipes"].items()
+    )
+    return (
+        f"Of the matrix-multiply peak in its own number format, a training step reaches: {shares}."
+    )
+
+
+def _scale(figures: Figures) -> str:
+    runs = figures["runs"]
+    times = ", ".join(f"{run['microseconds_per_image']:.0f}" for run in runs)
+    sizes = ", ".join(f"{run['images']:,}" for run in runs)
+    memory = max(run["peak_resident_bytes"] for run in runs) / GIB
+    return (
+        f"`{figures['recipe']}` on {sizes} memory-mapped images takes {times} µs an image "
+        f"and at most {memory:.2f} GiB."
+    )
+
+
+SENTENCES: dict[str, Callable[[Figures], str]] = {
+    "startup": _startup,
+    "kills": _kills,
+    "limits": _limits,
+    "scale": _scale,
+}
+
+if __name__ == "__main__":
+    typer.run(main)

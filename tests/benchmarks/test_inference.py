@@ -1,0 +1,96 @@
+"""Runtimes side by side: every image is answered, answers must agree, ratios are as they say."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from benchmarks import inference
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
+
+
+def answers(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Ten numbers that tell an image from any other."""
+    return images[:, 0, :10].astype(np.float32) / 255
+
+
+def fill(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
+    assert len(images) == len(into) == 8
+    into[:] = answers(images)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("n", [8, 9, 15, 16, 17, 50])
+def test_whole_batches_answer_any_number_of_images(
+    images: NDArray[np.uint8], workers: int, n: int
+) -> None:
+    found = inference.in_batches([fill] * workers, 8)(images[:n])
+    np.testing.assert_array_equal(found, answers(images[:n]))
+
+
+def test_the_fastest_way_is_found_by_its_median(images: NDArray[np.uint8]) -> None:
+    ways = {
+        "slow": lambda some: time.sleep(0.02),
+        "quick": lambda some: time.sleep(0.001),
+    }
+    assert inference.fastest(ways, images) == "quick"  # type: ignore[arg-type]
+
+
+def test_answers_that_differ_are_not_timed(images: NDArray[np.uint8]) -> None:
+    def other(some: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found = answers(some)
+        found[-1, -1] += 2e-4
+        return found
+
+    assert inference.check_agreement([answers, answers], images) == 0
+    with pytest.raises(ValueError, match=r"answers differ by 0\.00020\d*; at most 0\.0001"):
+        inference.check_agreement([answers, answers, other], images)
+    with pytest.raises(ValueError, match="answers differ by nan"):
+        inference.check_agreement([answers, lambda some: answers(some) * np.nan], images[:1])
+
+
+def test_a_net_that_answers_all_images_alike_proves_no_agreement(
+    images: NDArray[np.uint8],
+) -> None:
+    with pytest.raises(ValueError, match="all images are answered alike"):
+        inference.check_agreement([lambda some: np.full((len(some), 10), 0.1)] * 2, images)
+
+
+def test_the_product_stands_against_the_fastest_of_the_others() -> None:
+    def figures(one: float, many: float) -> dict[str, Any]:
+        return {"one_image_us": {"median": one}, "images_per_second": {"median": many}}
+
+    found = inference.standing(
+        {inference.PRODUCT: figures(11, 90), "A": figures(10, 50), "B": figures(20, 100)}
+    )
+    assert found == pytest.approx({"one_image_time_to_fastest": 1.1, "bulk_rate_to_fastest": 0.9})
+
+
+def test_every_runtime_takes_its_turn_each_round() -> None:
+    taken: list[str] = []
+
+    def timer(name: str) -> Callable[[], float]:
+        return lambda: taken.append(name) or len(taken)  # type: ignore[func-returns-value]
+
+    figures = inference.in_turns({name: timer(name) for name in "ABC"}, rounds=4)
+    assert [sorted(taken[turn : turn + 3]) for turn in range(0, 12, 3)] == [["A", "B", "C"]] * 4
+    assert len({tuple(taken[turn : turn + 3]) for turn in range(0, 12, 3)}) > 1
+    places = [place for place, name in enumerate(taken, 1) if name == "A"]
+    assert figures["A"]["n"] == 4
+    assert figures["A"]["median"] == sum(places[1:3]) / 2
+
+
+def test_one_image_and_many_are_timed_from_call_to_answer(images: NDArray[np.uint8]) -> None:
+    def classify(some: NDArray[np.uint8]) -> NDArray[np.float32]:
+        time.sleep(0.001 * len(some))
+        return answers(some)
+
+    assert inference.one_image_us(classify, images) > 1_000
+    assert inference.images_per_second(classify, images) < 1_000

@@ -1,0 +1,133 @@
+"""The measured block: what the JSON says and no more, whatever has been measured."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import tables
+
+MACHINE = {"processor": "Abacus", "cores": 2, "system": "Linux x86_64"}
+VERSIONS = {"python": "3.11.7", "tensorflow-cpu": "2.21.0"}
+
+
+def spread(mean: float, sd: float | None, n: int) -> dict[str, Any]:
+    return {"n": n, "mean": mean, "sd": sd, "min": mean, "max": mean}
+
+
+def recipe(accuracy: float, seconds: float, **more: Any) -> dict[str, Any]:
+    return {
+        "test_accuracy": spread(accuracy, 0.00087, 10),
+        "train_seconds": spread(seconds, 0.1, 10),
+        "peak_memory_bytes": 2**29,
+        "parameters": 215_194,
+        "steps": 428,
+        "batch_size": 256,
+        **more,
+    }
+
+
+def write(folder: Path, name: str, **figures: Any) -> None:
+    values = {"date": "2026-11-24", "machine": MACHINE, "versions": VERSIONS, **figures}
+    (folder / f"{name}.json").write_text(json.dumps(values))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(
+        tmp_path, "recipes", recipes={"fast": recipe(0.99204, 1.4, share_of_tutorial_time=1 / 157)}
+    )
+    return tmp_path
+
+
+def test_a_recipe_s_row_is_what_its_json_says(folder: Path) -> None:
+    block = tables.measured(folder)
+    assert block.startswith("Abacus, 2 cores; TensorFlow 2.21.0; 2026-11-24.\n\n| recipe |")
+    assert (
+        "| `fast`, the default: 428 steps of 256, 215,194 parameters "
+        "| 99.20 % (0.09) | 10 | 1.4 s | 1/157 | 0.50 GiB |" in block
+    )
+
+
+def test_recipes_added_later_are_rows_in_their_order_and_the_baseline_is_last(
+    tmp_path: Path,
+) -> None:
+    recipes = {"accurate": recipe(0.9965, 200.0), "tiny": recipe(0.9945, 1_234.0)}
+    baseline = {"test_accuracy": spread(0.9866, None, 1), "train_seconds": spread(239.0, None, 1)}
+    write(tmp_path, "recipes", recipes=recipes, baseline=baseline)
+    rows = [line for line in tables.measured(tmp_path).splitlines() if line.startswith("|")]
+    assert ["accurate" in rows[2], "tiny" in rows[3]] == [True, True]
+    assert rows[4] == (
+        "| the tutorial as published, on TensorFlow 1's interface | 98.66 % | 1 | 239.0 s |  |  |"
+    )
+
+
+def test_a_measurement_not_made_leaves_no_sentence(folder: Path) -> None:
+    assert tables.measured(folder).endswith(
+        "\nTraining time holds building, tracing and compiling.\n"
+    )
+
+
+def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
+    write(
+        folder,
+        "startup",
+        help={"median_seconds": 0.0998},
+        predict_one_png={"median_seconds": 0.318},
+        train={"outside_training_seconds": 6.106},
+    )
+    write(folder, "kills", times=20, kills=48, equal=19)
+    write(
+        folder, "limits", recipes={"fast": {"share_of_peak": 0.414}, "tiny": {"share_of_peak": 0.1}}
+    )
+    runs = [
+        {"images": 60_000, "microseconds_per_image": 52.2, "peak_resident_bytes": 2**30},
+        {"images": 6_000_000, "microseconds_per_image": 53.8, "peak_resident_bytes": 2**29},
+    ]
+    write(folder, "scale", recipe="fast", runs=runs)
+    text = " ".join(tables.measured(folder).split())
+    for sentence in (
+        "takes 6.1 s more",
+        "`deepmnist --help` takes 0.10 s and a cold `deepmnist predict one.png` 0.32 s.",
+        "Of 20 runs killed with `kill -9` at random moments, 48 times in all, and resumed, 19",
+        "a training step reaches: `fast` 41 %, `tiny` 10 %.",
+        "`fast` on 60,000, 6,000,000 memory-mapped images takes 52, 54 µs an image and at most 1",
+    ):
+        assert sentence in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1 / 150, "1/150"),
+        (1 / 149.9, "1/149"),
+        (0.0387, "1/25"),
+        (0.1, "1/10"),
+        (0.17, "0.17"),
+        (7.5, "7.50"),
+        (None, ""),
+    ],
+)
+def test_a_share_of_the_tutorial_s_time_never_flatters(value: float | None, text: str) -> None:
+    assert tables.share(value) == text
+
+
+def test_only_the_block_of_a_page_is_rewritten() -> None:
+    page = "Above.\n<!-- measured -->\nby hand\n<!-- /measured -->\nBelow.\n"
+    new = tables.rewritten(page)
+    assert new.startswith("Above.\n<!-- measured -->\n\n")
+    assert new.endswith("\n\n<!-- /measured -->\nBelow.\n")
+    assert "by hand" not in new
+    assert tables.rewritten(new) == new
+
+
+@pytest.mark.parametrize("page", ["", "<!-- measured -->\nno end\n"])
+def test_a_page_without_the_block_is_refused(page: str) -> None:
+    with pytest.raises(ValueError, match="the page has 0 <!-- measured -->"):
+        tables.rewritten(page)
+
+
+def test_without_recipes_json_it_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"run python -m benchmarks.recipes first"):
+        tables.measured(tmp_path)
