@@ -61,6 +61,10 @@ class TrainingConfig:
 
 FIELDS = tuple(field.name for field in fields(TrainingConfig))
 
+# What each reached on MNIST's test set, mean (sd) over n seeds, and its training time as a share of
+# the tutorial's as published: benchmarks/results/recipes.json, 2026-11-24, two Zen 4 cores.
+
+# 98.64 % (0.08), n = 3, 1.05.
 # The tutorial, to the letter: its net, its optimiser, its batches, its 5,000 steps, in float32.
 TUTORIAL = TrainingConfig(
     recipe="tutorial",
@@ -73,6 +77,7 @@ TUTORIAL = TrainingConfig(
     precision="float32",
 )
 
+# 99.02 % (0.08), n = 10, 1/103.
 FAST = TrainingConfig(
     recipe="fast",
     architecture="fast",
@@ -88,6 +93,7 @@ FAST = TrainingConfig(
     label_smoothing=0.3,
 )
 
+# 99.56 % (0.04), n = 5, 0.15.
 BALANCED = TrainingConfig(
     recipe="balanced",
     architecture="balanced",
