@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deepmnist import bundle, checkpoints, history, prediction, runfolder, runs
-from deepmnist.data import DIGITS, Corpus, Dataset
+from deepmnist.data import Corpus
 from deepmnist.errors import (
     ConfigError,
     DataNotFoundError,
@@ -20,20 +20,16 @@ from deepmnist.errors import (
     StorageError,
     TrainingError,
 )
+from tests.squares import squares
 
 QUICK = {"steps": 12, "batch_size": 16, "quiet": True}
 
 
-def corpus(seed: int = 0, n: int = 120) -> Corpus:
-    """Digits that are squares in ten places: learned in seconds, needs no file."""
-    generator = np.random.default_rng(seed)
-    labels = (np.arange(n) % 10).astype(np.uint8)
-    images = generator.integers(0, 60, (n, 28, 28)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        row, column = divmod(int(label), 4)
-        image[2 + 8 * row : 9 + 8 * row, 1 + 7 * column : 7 + 7 * column] = 230
-    train = Dataset(images[:80], labels[:80], DIGITS, "squares/train")
-    return Corpus(train, Dataset(images[80:], labels[80:], DIGITS, "squares/test"), "squares")
+def corpus(seed: int = 0) -> Corpus:
+    """80 images to train on, 40 to test on."""
+    images = squares(120, seed)
+    train = images.take(slice(0, 80), "squares/train")
+    return Corpus(train, images.take(slice(80, None), "squares/test"), "squares")
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,8 @@ import pytest
 
 from deepmnist import recipes, training
 from deepmnist.checkpoints import Checkpoint
-from deepmnist.data import Dataset
 from deepmnist.errors import TrainingError
-
-
-def squares(n: int, seed: int = 0) -> Dataset:
-    """A set that is learned in seconds: class k is a bright square in the k-th of ten places."""
-    generator = np.random.default_rng(seed)
-    labels = (np.arange(n) % 10).astype(np.uint8)
-    images = generator.integers(0, 60, (n, 28, 28)).astype(np.uint8)
-    for image, label in zip(images, labels, strict=True):
-        row, column = divmod(int(label), 4)
-        image[2 + 8 * row : 9 + 8 * row, 1 + 7 * column : 7 + 7 * column] = 230
-    return Dataset(images, labels, name="squares")
-
+from tests.squares import squares
 
 SMALL = {"steps": 24, "batch_size": 16, "precision": "float32"}
 TRAINING, VALIDATION = squares(80), squares(40, seed=1)
