@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -44,6 +44,7 @@ def main(
         "times": times,
         "seed": seed,
         "kills": sum(len(outcome["killed_after_step"]) for outcome in outcomes),
+        "ended_first": sum(outcome["ended_first"] for outcome in outcomes),
         "equal": sum(outcome["equal"] for outcome in outcomes),
         "outcomes": outcomes,
     }
@@ -52,29 +53,36 @@ def main(
     raise typer.Exit(0 if figures["equal"] == times else 1)
 
 
-def _one(cut: Path, whole: Path, length: float, moments: random.Random) -> dict[str, object]:
+def _one(cut: Path, whole: Path, length: float, moments: random.Random) -> dict[str, Any]:
     shutil.rmtree(cut, ignore_errors=True)
-    steps = [_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length))]
+    starts = [_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length))]
     while not (cut / runfolder.RECORD).exists():  # killed before there was anything to resume
-        steps.append(_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length)))
+        starts.append(_killed([*RUN, "--out", str(cut)], cut, moments.uniform(0, length)))
     while moments.random() < 0.5:
-        steps.append(_killed(["--resume", str(cut)], cut, moments.uniform(0, length)))
+        starts.append(_killed(["--resume", str(cut)], cut, moments.uniform(0, length)))
     subprocess.run([*COMMAND, "--resume", cut], check=True, stdout=subprocess.DEVNULL)
+    steps = [step for killed, step in starts if killed]
     equal = _equal(cut, whole)
     print(f"killed after steps {steps}: {'equal' if equal else 'DIFFERENT'}", flush=True)
-    return {"killed_after_step": steps, "equal": equal}
+    return {
+        "killed_after_step": steps,
+        "ended_first": len(starts) - len(steps),
+        "equal": equal,
+    }
 
 
-def _killed(options: list[str], cut: Path, after_s: float) -> int | None:
-    """Start, kill after some seconds; the last step logged, None before the first."""
+def _killed(options: list[str], cut: Path, after_s: float) -> tuple[bool, int | None]:
+    """Start, kill after some seconds: (killed before it ended, last step logged if any)."""
     child = subprocess.Popen([*COMMAND, *options], stdout=subprocess.DEVNULL)
     try:
         child.wait(after_s)
+        killed = False
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+        killed = True
     lines = history.read(cut)
-    return int(lines[-1]["step"]) if lines else None
+    return killed, int(lines[-1]["step"]) if lines else None
 
 
 def _equal(cut: Path, whole: Path) -> bool:

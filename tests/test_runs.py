@@ -145,6 +145,21 @@ def test_a_run_cut_off_before_its_first_checkpoint_starts_again(tmp_path, monkey
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
 
 
+def test_ctrl_c_while_the_report_is_written_says_how_to_go_on(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    def interrupt(*arguments, **options) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.report, "write", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(corpus(), out=tmp_path / "run", steps=12, batch_size=16)
+    monkeypatch.undo()
+    shown = capsys.readouterr().err
+    assert f"Stopped. Continue with: deepmnist train --resume {tmp_path / 'run'}" in shown
+    assert runs.resume(tmp_path / "run", corpus(), quiet=True).test_n == 40
+
+
 def test_what_a_killed_writer_left_is_swept_on_resuming(tmp_path, monkeypatch) -> None:
     def killed(*arguments, **options) -> None:
         (tmp_path / "run" / ".bundle.123.part").mkdir()
@@ -265,7 +280,7 @@ def test_tensorboard_files_are_written_when_asked_for(tmp_path) -> None:
 
 
 COMMAND = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train"]
-KILLED_RUN = ["--dataset", "digits", "--steps", "300", "--batch-size", "32"]
+KILLED_RUN = ["--dataset", "digits", "--steps", "500", "--batch-size", "32"]
 KILLED_RUN += ["--dropout", "0.3", "--shift-px", "2", "--rotation-deg", "10"]
 
 

@@ -148,9 +148,13 @@ def _complete(folder: Path, record: RunRecord, corpus: Corpus, screen: display.D
         f"{record.config.recipe} on {corpus.name}: {len(training_set):,} training and "
         f"{len(validation):,} validation images, seed {record.config.seed}, in {folder}"
     )
-    trained = _train(folder, record, training_set, validation, screen)
-    screen.message("Testing, writing the model and the report")
-    return _finish(folder, record, trained, validation, corpus)
+    try:
+        trained = _train(folder, record, training_set, validation, screen)
+        screen.message("Testing, writing the model and the report")
+        return _finish(folder, record, trained, validation, corpus)
+    except KeyboardInterrupt:
+        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
+        raise
 
 
 def _train(
@@ -178,10 +182,6 @@ def _train(
         return training.train(
             training_set, validation, record.config, observe, save, start, screen.begin
         )
-    except KeyboardInterrupt:
-        screen.end()
-        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
-        raise
     finally:
         screen.end()
 
