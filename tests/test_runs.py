@@ -232,6 +232,27 @@ def test_resuming_with_another_configuration_says_what_differs(finished) -> None
     assert runs.resume(finished.folder, corpus(), quiet=True, batch_size=16) == finished
 
 
+def test_resuming_with_another_recipe_says_so(finished) -> None:
+    with pytest.raises(RunError, match="another configuration: recipe 'fast' -> 'tutorial'"):
+        runs.resume(finished.folder, corpus(), quiet=True, recipe="tutorial")
+    assert runs.resume(finished.folder, corpus(), quiet=True, recipe="fast") == finished
+
+
+def test_a_known_name_stays_one_where_a_folder_is_so_called(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    monkeypatch.setattr(runs, "load", lambda *arguments, **options: corpus())
+    runs.train("digits", out="run", **QUICK)
+    assert runfolder.read_record(tmp_path / "run").dataset == "digits"
+
+
+def test_a_path_is_recorded_so_that_it_is_found_from_anywhere(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "load", lambda *arguments, **options: corpus())
+    runs.train("my/set", out="run", **QUICK)
+    assert runfolder.read_record(tmp_path / "run").dataset == str(tmp_path / "my/set")
+
+
 def test_resuming_on_other_data_is_refused(tmp_path, finished) -> None:
     unfinished = tmp_path / "run"
     unfinished.mkdir()

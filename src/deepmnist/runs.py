@@ -28,7 +28,7 @@ from deepmnist import (
     training,
 )
 from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.data import DEFAULT, Corpus, Dataset, load, split_validation
+from deepmnist.data import DEFAULT, SOURCES, Corpus, Dataset, load, split_validation
 from deepmnist.errors import DataNotFoundError, RunError
 from deepmnist.export import litert
 from deepmnist.recipes import TrainingConfig
@@ -105,8 +105,8 @@ def _obtain(
         return dataset, None, False
     where = Path(data_dir) if data_dir else None
     if dataset is not None:
-        path = Path(dataset)
-        name = str(path.resolve()) if path.exists() else str(dataset)
+        known = isinstance(dataset, str) and dataset in SOURCES  # also where a folder is so called
+        name = str(dataset) if known else str(Path(dataset).resolve())
         return load(dataset, where, resize=resize), name, False
     try:
         return load(DEFAULT, where, resize=resize), DEFAULT, False
@@ -129,7 +129,7 @@ def _reload(folder: Path, record: RunRecord) -> Corpus:
 
 
 def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -> None:
-    wanted = recipes.configure(asked.pop("recipe", config.recipe), **asked) if asked else config
+    wanted = recipes.configure(**{"recipe": config.recipe, **asked})
     asked_fields = {name: getattr(wanted, name) for name in asked}
     differing = recipes.difference(config, replace(config, **asked_fields))
     if differing:
