@@ -97,7 +97,7 @@ def _load_runs() -> ModuleType:
     try:
         with chatter.dropped():
             return import_module("deepmnist.runs")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("training", "train") from error
 
 
