@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepmnist.data import arrays
+from deepmnist.data import arrays, mapped
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError
 
@@ -67,7 +67,7 @@ def test_a_folder_of_npy_is_mapped_and_read_only(tmp_path: Path, tiny: Dataset) 
     np.save(tmp_path / "train_images.npy", tiny.images)
     np.save(tmp_path / "train_labels.npy", tiny.labels.astype(np.int64))
     corpus = arrays.read_folder(tmp_path)
-    assert isinstance(corpus.train.images, np.memmap)
+    assert mapped.map_of(corpus.train.images)
     assert not corpus.train.images.flags.writeable
     assert np.array_equal(corpus.train.images, tiny.images)
     assert np.array_equal(corpus.train.labels, tiny.labels)
@@ -103,7 +103,7 @@ def test_a_header_that_lies_allocates_nothing(tmp_path: Path, monkeypatch, shape
     write_zip(tmp_path / "a.npz", x_train=data, y_train=npy_bytes(np.zeros(1, np.uint8)))
     (tmp_path / "train_images.npy").write_bytes(data)
     monkeypatch.setattr(np.lib.format, "read_array", None)
-    monkeypatch.setattr(np, "memmap", None)
+    monkeypatch.setattr(mapped, "open_array", None)
     for read, path in ((arrays.read_npz, tmp_path / "a.npz"), (arrays.read_folder, tmp_path)):
         with pytest.raises(DataError, match="is truncated or altered: its header claims"):
             read(path)

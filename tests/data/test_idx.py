@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepmnist.data import idx
+from deepmnist.data import idx, mapped
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError
 
@@ -52,7 +52,7 @@ def test_what_was_written_is_read_back(tmp_path: Path, tiny: Dataset, write_idx,
 def test_uncompressed_images_are_mapped_and_read_only(tmp_path, tiny, write_idx) -> None:
     write_idx(tmp_path, "train", tiny.images, tiny.labels)
     images = idx.read_folder(tmp_path).train.images
-    assert isinstance(images, np.memmap)
+    assert mapped.map_of(images)
     assert not images.flags.writeable
 
 
@@ -126,7 +126,7 @@ def test_a_header_that_claims_billions_allocates_nothing(
     path = tmp_path / IMAGES
     path.write_bytes(pack(images_header(count) + bytes(784)))
     monkeypatch.setattr(np, "empty", None)
-    monkeypatch.setattr(np, "memmap", None)
+    monkeypatch.setattr(mapped, "open_array", None)
     with pytest.raises(DataError, match="header claims"):
         idx.read_images(path)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from deepmnist import data
-from deepmnist.data import loading, sources
+from deepmnist.data import loading, mapped, sources
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, DataNotFoundError
 
@@ -147,7 +147,7 @@ def test_a_name_wins_over_a_folder_and_a_path_does_not(tmp_path, put, monkeypatc
 def test_a_path_with_a_test_part_keeps_it(tmp_path, put) -> None:
     corpus = data.load(put(tmp_path / "own", packed=False))
     assert (len(corpus.train), len(corpus.test)) == (30, 10)
-    assert isinstance(corpus.train.images, np.memmap)
+    assert mapped.map_of(corpus.train.images)
 
 
 def test_a_path_without_a_test_part_holds_out_a_fixed_tenth_of_each_class(tmp_path) -> None:

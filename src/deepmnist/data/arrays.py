@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import to_side
 from deepmnist.errors import DataError
@@ -174,8 +175,9 @@ def _mapped(path: Path) -> _Array:
         if prod(header.shape) == 0:  # the system maps no empty file
             return _Array(str(path), np.empty(header.shape, header.dtype))
         order: Literal["F", "C"] = "F" if header.fortran else "C"
-        mapped = np.memmap(path, header.dtype, "r", header.n_bytes, header.shape, order)
-        return _Array(str(path), mapped)
+        return _Array(
+            str(path), mapped.open_array(path, header.dtype, header.shape, header.n_bytes, order)
+        )
 
 
 @contextmanager

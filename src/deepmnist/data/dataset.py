@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
+from deepmnist.data import mapped
 from deepmnist.errors import ConfigError, DataError
 
 DIGITS = tuple("0123456789")
@@ -29,13 +30,14 @@ MAX_CLASSES = 256  # labels are uint8
 class Dataset:
     """Labelled images.
 
-    images: uint8 (n, 28, 28), 0 is paper and 255 is ink. May be memory-mapped.
+    images: uint8 (n, 28, 28), 0 is paper and 255 is ink. May be memory-mapped; many rows taken out
+        of a large mapped set are a MappedRows, which is indexed as an array is.
     labels: uint8 (n,), an index into class_names; None where the source has none.
     class_names: one name a class.
     name: where it came from, for people: "mnist/train".
     """
 
-    images: NDArray[np.uint8]
+    images: mapped.Images
     labels: NDArray[np.uint8] | None
     class_names: tuple[str, ...] = DIGITS
     name: str = "unnamed"
@@ -62,7 +64,7 @@ class Dataset:
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         for start in range(0, len(self), 65_536):  # a memory-mapped set is never resident at once
-            digest.update(np.ascontiguousarray(self.images[start : start + 65_536]).data)
+            digest.update(np.ascontiguousarray(self.gather(slice(start, start + 65_536))).data)
         return digest.hexdigest()
 
     def required_labels(self) -> NDArray[np.uint8]:
@@ -71,10 +73,18 @@ class Dataset:
             raise DataError(f"{self.name} has no labels; training and evaluation need them")
         return self.labels
 
-    def take(self, rows: slice | NDArray[np.integer], name: str | None = None) -> Dataset:
-        """The same data set, narrowed to `rows`, in their order."""
+    def take(self, rows: mapped.Rows, name: str | None = None) -> Dataset:
+        """The same data set, narrowed to `rows`, in their order; a large mapped one is not read."""
         labels = None if self.labels is None else self.labels[rows]
-        return Dataset(self.images[rows], labels, self.class_names, name or self.name)
+        images = mapped.select(self.images, rows)
+        return Dataset(images, labels, self.class_names, name or self.name)
+
+    def gather(self, rows: mapped.Rows) -> NDArray[np.uint8]:
+        """The images of `rows`, uint8 (*rows.shape, 28, 28), a mapped file not staying resident.
+
+        DataError where a mapped file has been cut short since it was opened.
+        """
+        return mapped.gather(self.images, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +188,7 @@ def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
         raise DataError(f"{name}: a class name appears twice among {', '.join(class_names)}")
 
 
-def _check_images(images: NDArray[np.uint8], name: str) -> None:
+def _check_images(images: mapped.Images, name: str) -> None:
     if images.dtype != np.uint8 or images.ndim != 3:
         raise DataError(
             f"{name}: images are {images.dtype} of shape {images.shape}; "

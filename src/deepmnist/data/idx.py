@@ -20,6 +20,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import to_side
 from deepmnist.errors import DataError
@@ -166,7 +167,7 @@ def _body(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint
         raise DataError(_size_message(path, wanted, held))
     if wanted == 0:
         return np.empty(shape, np.uint8)
-    return np.memmap(path, np.uint8, "r", offset, shape)
+    return mapped.open_array(path, np.dtype(np.uint8), shape, offset)
 
 
 def _unpacked(file: BinaryIO, path: Path, wanted: int) -> NDArray[np.uint8]:

@@ -53,7 +53,7 @@ def load(
     fetched (`check` does so later).
 
     Of a path without a test part, a fixed tenth of each class, drawn by a seed, is held out as
-    test; that copies the images into memory, which a set with a test part of its own need not be.
+    test; that copies the images into memory, but for a mapped set too large for that.
     Without labels, or with hold_out=False (there is a model already), all of it is the test part.
 
     resize: bring images that are not 28x28 there; without it they are a DataError.
