@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check bench docs lock clean
+.PHONY: help train test check bench bench-full docs lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 train: $(READY) ## train the default recipe on MNIST; the run, its report and its model land in runs/
 	@$(BIN)/deepmnist train $(ARGS)
@@ -19,8 +19,12 @@ test: $(READY) ## run the tests
 check: $(READY) ## lint, types and tests: what has to pass before a commit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
 
-bench: $(READY) ## measure recipes and start-up in about 15 minutes; writes README's figures anew
+bench: $(READY) ## measure fast, balanced and start-up in 15 minutes; writes README's figures anew
 	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.tables
+
+bench-full: $(READY) ## measure everything, in hours; killed and started again, it goes on
+	@$(BIN)/python -m benchmarks.full $(ARGS)
 	@$(BIN)/python -m benchmarks.tables
 
 docs: $(READY) ## write docs/cli.md anew from --help

@@ -56,7 +56,9 @@ def main(
     found: dict[int, list[dict[str, Any]]] = {size: [] for size in images}
     with tempfile.TemporaryDirectory(dir=folder) as name:
         for size in images:
+            started = time.perf_counter()
             _apart(make, Path(name) / str(size), size, data_dir)
+            print(f"{size:,} images made in {time.perf_counter() - started:.0f} s", flush=True)
         for _ in range(repeats):
             for size in images:
                 run = _apart(train, Path(name) / str(size), recipe, steps)
@@ -126,9 +128,12 @@ def train(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
         dataset.identity  # noqa: B018
         hashed = time.perf_counter()
         memory.stage("hashed")
+        parts = split_validation(dataset)
+        split = time.perf_counter()
+        memory.stage("split")
         seen: list[training.Progress] = []
         config = recipes.configure(recipe, steps=steps)
-        training.train(*split_validation(dataset), config, seen.append)
+        training.train(*parts, config, seen.append)
         memory.stage("trained")
     first, last = seen[0], seen[-1]  # the first step traces
     batch = config.batch_size
@@ -136,6 +141,7 @@ def train(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
     return {
         "load_seconds": loaded - started,
         "identity_seconds": hashed - loaded,
+        "split_seconds": split - hashed,
         "microseconds_per_image": 1e6 * seconds / ((last.step - first.step) * batch),
         **memory.figures(),
     }

@@ -81,7 +81,10 @@ def _table(figures: Figures) -> str:
             "memory",
         ),
         ("---",) * 6,
-        *(_row(_recipe(name, values), values) for name, values in figures["recipes"].items()),
+        *(
+            _row(_recipe(name, values) + _other_day(values, figures), values)
+            for name, values in figures["recipes"].items()
+        ),
     ]
     baseline = figures.get("baseline")
     if baseline:
@@ -97,6 +100,12 @@ def _recipe(name: str, values: Figures) -> str:
     return f"`{name}`{default}: {size}"
 
 
+def _other_day(values: Figures, figures: Figures) -> str:
+    """When a recipe was measured, beside its own baseline, if not with the newest ones."""
+    date = values.get("date", figures["date"])
+    return "" if date == figures["date"] else f" ({date})"
+
+
 def _row(label: str, values: Figures) -> tuple[str, ...]:
     accuracy, memory = values["test_accuracy"], values.get("peak_memory_bytes")
     sd = "" if accuracy["sd"] is None else f" ({accuracy['sd'] * 100:.2f})"
@@ -104,10 +113,15 @@ def _row(label: str, values: Figures) -> tuple[str, ...]:
         label,
         f"{accuracy['mean'] * 100:.2f} %{sd}",
         str(accuracy["n"]),
-        f"{values['train_seconds']['mean']:,.1f} s",
+        _seconds(values),
         share(values.get("share_of_tutorial_time")),
         f"{memory / GIB:.2f} GiB" if memory else "",
     )
+
+
+def _seconds(values: Figures) -> str:
+    own, teacher = values["train_seconds"]["mean"], values.get("teacher_train_seconds")
+    return f"{own:,.1f} s" + (f", its teacher {teacher['mean']:,.1f} s" if teacher else "")
 
 
 def share(value: float | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import scale
-from deepmnist.data import Corpus, Dataset, load
+from deepmnist.data import Corpus, Dataset, load, mapped
 
 linux = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux's /proc")
 
@@ -20,7 +20,7 @@ def test_a_set_larger_than_its_source_is_made_of_ever_new_changes(
     scale.make(tmp_path / "made", 130, None)
     made = load(tmp_path / "made").training_part
     assert len(made) == 130
-    assert isinstance(made.images, np.memmap)
+    assert mapped.map_of(made.images)
     np.testing.assert_array_equal(made.required_labels(), np.resize(tiny.required_labels(), 130))
     assert len({image.tobytes() for image in made.images}) == 130
     assert (made.images.max(axis=(1, 2)) > 100).all()  # no digit is lost

@@ -63,6 +63,22 @@ def test_recipes_added_later_are_rows_in_their_order_and_the_baseline_is_last(
     )
 
 
+def test_a_recipe_of_another_day_says_so_and_a_pupil_tells_its_teacher_s_time(
+    tmp_path: Path,
+) -> None:
+    teacher = spread(1_234.5, 1.0, 3)
+    recipes = {
+        "accurate": recipe(0.9965, 200.0, date="2026-11-24"),
+        "tiny": recipe(0.9945, 100.0, date="2026-11-20"),
+        "distilled": recipe(0.997, 90.0, date="2026-11-24", teacher_train_seconds=teacher),
+    }
+    write(tmp_path, "recipes", recipes=recipes)
+    accurate, tiny, distilled = tables.measured(tmp_path).splitlines()[4:7]
+    assert "(2026" not in accurate + distilled
+    assert "| `tiny`: 428 steps of 256, 215,194 parameters (2026-11-20) |" in tiny
+    assert "| 90.0 s, its teacher 1,234.5 s |" in distilled
+
+
 def test_a_measurement_not_made_leaves_no_sentence(folder: Path) -> None:
     assert tables.measured(folder).endswith(
         "\nTraining time holds building, tracing and compiling.\n"

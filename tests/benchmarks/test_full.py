@@ -1,0 +1,48 @@
+"""Everything is measured, and what cannot be is said at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import full, inference, ledger, recipes
+from deepmnist import recipes as named
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    measured: list[str] = []
+
+    def other(name: str, options: list[str], folder: Path) -> Path:
+        measured.append(name)
+        return folder
+
+    def of_recipes(seeds: dict[str, int], baseline: int, folder: Path) -> Path:
+        measured.extend(seeds)
+        return folder
+
+    monkeypatch.setattr(ledger, "measured", other)
+    monkeypatch.setattr(recipes, "measure", of_recipes)
+    return measured
+
+
+def test_every_benchmark_and_every_recipe_is_measured(
+    tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "PEERS", ("json",))
+    full.main(tmp_path)
+    assert {*measured} == {*full.OTHERS, *named.RECIPES}
+    modules = {path.stem for path in Path(full.__file__).parent.glob("*.py")}
+    assert {*full.OTHERS} <= modules
+
+
+def test_what_is_left_out_is_said_when_the_rest_is_done(
+    tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "PEERS", ("no_such_runtime", "json"))
+    with pytest.raises(
+        SystemExit, match="inference was left out, for want of no_such_runtime; run"
+    ):
+        full.main(tmp_path)
+    assert {*measured} == {*full.OTHERS, *named.RECIPES} - {"inference"}

@@ -1,0 +1,160 @@
+"""The benchmark of recipes: turns, figures, and records that others leave alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from benchmarks import ledger, recipes, results
+from deepmnist import machine, runfolder
+from deepmnist import recipes as named
+
+RUN: dict[str, Any] = {
+    "dataset": "mnist",
+    "fallback": False,
+    "parameters": 38_538,
+    "steps": 140,
+    "batch_size": 256,
+    "precision": "float32",
+    "images_per_second": 20_000.0,
+    "peak_memory_bytes": 2**29,
+    "validation_accuracy": 0.98,
+    "temperature": 1.0,
+    "test_n": 10_000,
+    "versions": {},
+    "machine": {},
+}
+
+
+@pytest.fixture
+def turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was measured, in its order; a run of seed s takes s + 1 seconds, the tutorial 100."""
+    turns: list[str] = []
+
+    def trained(recipe: str, seed: int, folder: Path) -> runfolder.Result:
+        turns.append(f"{recipe} {seed}")
+        run = folder / f"{recipe}-{seed}"
+        run.mkdir(parents=True, exist_ok=True)
+        (run / runfolder.RESULT).write_text("{}")
+        taught = named.RECIPES[recipe].teacher is not None
+        right = 9_900 + seed
+        return runfolder.Result(
+            **RUN,
+            recipe=recipe,
+            seed=seed,
+            train_seconds=seed + 1.0,
+            test_correct=right,
+            test_accuracy=right / 10_000,
+            teacher_train_seconds=50.0 if taught else None,
+            folder=run,
+        )
+
+    def published(seed: int, folder: Path) -> dict[str, Any]:
+        turns.append(f"published {seed}")
+        return {"train_seconds": 100.0, "test_correct": 9_870, "test_n": 10_000}
+
+    monkeypatch.setattr(ledger, "trained", trained)
+    monkeypatch.setattr(ledger, "published", published)
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    return turns
+
+
+def measure(folder: Path, baseline: int = 1, **seeds: int) -> dict[str, Any]:
+    return json.loads(recipes.measure(seeds, baseline, folder).read_text())
+
+
+def test_the_tutorial_and_the_recipes_take_turns_seed_by_seed(
+    tmp_path: Path, turns: list[str]
+) -> None:
+    measure(tmp_path, baseline=2, fast=3, balanced=1)
+    assert turns == ["published 0", "fast 0", "balanced 0", "published 1", "fast 1", "fast 2"]
+
+
+def test_a_recipe_s_record_holds_every_seed(tmp_path: Path, turns: list[str]) -> None:
+    found = measure(tmp_path, fast=3)
+    fast = found["recipes"]["fast"]
+    assert fast["seeds"] == [0, 1, 2]
+    assert fast["train_seconds_each"] == [1, 2, 3]
+    assert fast["test_accuracies"] == [0.99, 0.9901, 0.9902]
+    assert fast["train_seconds"]["mean"] == 2
+    assert fast["share_of_tutorial_time"] == pytest.approx(0.02)
+    assert fast["baseline"] == found["baseline"]
+    assert fast["configuration"]["label_smoothing"] == named.RECIPES["fast"].label_smoothing
+    assert "teacher_train_seconds" not in fast
+
+
+def test_a_teacher_s_time_is_told_beside_its_pupil_s(
+    tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = replace(named.RECIPES["fast"], recipe="taught", teacher="balanced", teaching=0.5)
+    monkeypatch.setitem(named.RECIPES, "taught", taught)
+    record = measure(tmp_path, taught=1)["recipes"]["taught"]
+    assert record["teacher_train_seconds"]["mean"] == 50
+    assert record["share_of_tutorial_time"] == pytest.approx(0.01)
+    assert record["share_with_teacher"] == pytest.approx(0.51)
+
+
+def test_recipes_not_measured_now_stay_with_their_own_day_and_baseline(
+    tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = measure(tmp_path, baseline=2, balanced=2, fast=1)
+    path = results.FOLDER / "recipes.json"
+    old["date"] = old["recipes"]["balanced"]["date"] = "2001-02-03"
+    path.write_text(json.dumps(old))
+    new = measure(tmp_path, fast=2)
+    assert [*new["recipes"]] == ["fast", "balanced"]
+    assert new["recipes"]["balanced"] == old["recipes"]["balanced"]
+    assert new["recipes"]["balanced"]["baseline"]["train_seconds"]["n"] == 2
+    assert new["recipes"]["fast"]["test_accuracy"]["n"] == 2
+    assert new["baseline"]["train_seconds"]["n"] == 1
+    assert new["date"] != "2001-02-03"
+
+
+def test_a_record_from_before_records_had_days_gets_those_of_its_file(
+    tmp_path: Path, turns: list[str]
+) -> None:
+    old = measure(tmp_path, balanced=1)
+    for key in ("date", "baseline"):
+        del old["recipes"]["balanced"][key]
+    old["date"] = "2001-02-03"
+    (results.FOLDER / "recipes.json").write_text(json.dumps(old))
+    kept = measure(tmp_path, fast=1)["recipes"]["balanced"]
+    assert (kept["date"], kept["baseline"]) == ("2001-02-03", old["baseline"])
+
+
+@pytest.mark.parametrize("ground", ["describe", "versions"])
+def test_figures_of_two_machines_are_not_put_into_one_file(
+    tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch, ground: str
+) -> None:
+    measure(tmp_path, fast=1, balanced=1)
+    monkeypatch.setattr(machine, ground, lambda: {"other": "one"})
+    with pytest.raises(SystemExit, match=r"error: .*recipes.json has figures of balanced from ano"):
+        measure(tmp_path, fast=1)
+    assert turns == ["published 0", "fast 0", "balanced 0"]  # told before anything is measured
+    assert {*measure(tmp_path, fast=1, balanced=1)["recipes"]} == {"fast", "balanced"}
+
+
+def test_a_teacher_is_measured_before_whom_it_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    taught = replace(named.RECIPES["fast"], recipe="taught", teacher="fast", teaching=0.5)
+    monkeypatch.setattr(named, "RECIPES", {"taught": taught, **named.RECIPES})
+    assert [*recipes.counts(["taught=1", "tutorial", "fast=2"])] == ["fast", "tutorial", "taught"]
+
+
+def test_seeds_not_given_are_the_table_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recipes.counts(["tutorial", "fast=2"]) == {
+        "fast": 2,
+        "tutorial": recipes.SEEDS["tutorial"],
+    }
+    monkeypatch.setitem(named.RECIPES, "new", named.RECIPES["fast"])
+    assert recipes.counts(["new"]) == {"new": recipes.FEW}
+
+
+@pytest.mark.parametrize("text", ["fats=2", "fast=", "fast=0", "fast=-1", "fast=two", ""])
+def test_a_recipe_or_a_number_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="give RECIPE=SEEDS, the recipe one of fast"):
+        recipes.counts([text])
