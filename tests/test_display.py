@@ -181,6 +181,23 @@ def test_a_resumed_bar_starts_where_the_run_did(fake_progress: Any) -> None:
     assert (task.completed, task.total) == (250, 400)
 
 
+def test_every_net_gets_a_bar_of_its_own(fake_progress: Any) -> None:
+    console = recording()
+    terminal = Terminal(console)
+    for member, accuracy in ((1, 0.75), (2, None)):
+        terminal.message(f"member {member} of 2")
+        terminal.begin(PLAN, 0)
+        terminal.update(fake_progress(step=100, validation_accuracy=accuracy))
+        terminal.update(fake_progress(step=400, loss=float(member)))
+        terminal.end()
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    first, second = text.split("member 2 of 2")
+    assert "loss 1.0000  validation 75.00%" in first
+    assert "loss 2.0000" in second
+    assert "loss 1.0000" not in second
+    assert "validation" not in second  # the first net's is not the second's
+
+
 def test_messages_beside_a_bar_are_shown_and_the_bar_ends_twice(fake_progress: Any) -> None:
     console = recording()
     terminal = Terminal(console)

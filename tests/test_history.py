@@ -106,6 +106,25 @@ def test_rewind_of_no_history_starts_one(tmp_path: Path) -> None:
     assert history.read(tmp_path) == []
 
 
+def test_lines_of_an_ensemble_say_whose_they_are(tmp_path: Path, fake_progress: Any) -> None:
+    history.append(tmp_path, fake_progress(step=10), member=1)
+    history.append(tmp_path, fake_progress(step=10), member=2)
+    assert [(line["member"], line["step"]) for line in history.read(tmp_path)] == [(1, 10), (2, 10)]
+
+
+def test_rewind_of_a_member_leaves_the_lines_of_the_others(
+    tmp_path: Path, fake_progress: Any
+) -> None:
+    for member in (1, 2, 3):
+        for step in (10, 20):
+            history.append(tmp_path, fake_progress(step=step), member)
+    history.rewind(tmp_path, 20, member=1)
+    history.rewind(tmp_path, 10, member=2)
+    history.rewind(tmp_path, 0, member=3)
+    left = [(line["member"], line["step"]) for line in history.read(tmp_path)]
+    assert left == [(1, 10), (1, 20), (2, 10)]
+
+
 def test_a_full_disk_is_a_storage_error(
     written: Path, monkeypatch: pytest.MonkeyPatch, fake_progress: Any
 ) -> None:

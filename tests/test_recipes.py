@@ -36,6 +36,9 @@ TOO_LOW = {
     "shift_px": (-1, ">= 0.0"),
     "scale": (-0.1, ">= 0.0"),
     "shear": (-0.1, ">= 0.0"),
+    "members": (0, ">= 1"),
+    "teaching": (-0.1, ">= 0.0"),
+    "teacher_temperature": (0, "> 0.0"),
     "validation_share": (0.0, "> 0.0"),
     "seed": (-1, ">= 0"),
 }
@@ -57,6 +60,9 @@ TOO_HIGH = {
     "shift_px": (14.5, "<= 14.0"),
     "scale": (1.0, "< 1.0"),
     "shear": (1.0, "< 1.0"),
+    "members": (65, "<= 64"),
+    "teaching": (1.1, "<= 1.0"),
+    "teacher_temperature": (math.inf, "<= 1000000000.0"),
     "validation_share": (1.0, "< 1.0"),
     "seed": (2**31, "<= 2147483647"),
 }
@@ -66,9 +72,8 @@ CHOICES = {
     "schedule": "must be one of constant, one_cycle",
     "precision": "must be one of auto, float32, mixed_bfloat16",
 }
-FLOATS = sorted(
-    name for name in TOO_LOW if name not in ("steps", "minimum_steps", "batch_size", "seed")
-)
+WHOLE = {"steps", "minimum_steps", "batch_size", "members", "seed"}
+FLOATS = sorted(TOO_LOW.keys() - WHOLE)
 
 
 def refusal(**values: Any) -> str:
@@ -110,7 +115,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 
 def test_every_field_is_held_by_a_test_of_its_range() -> None:
-    assert set(FIELDS) == {"recipe", *CHOICES, *TOO_LOW}
+    assert set(FIELDS) == {"recipe", "teacher", *CHOICES, *TOO_LOW}
     assert TOO_LOW.keys() == TOO_HIGH.keys()
 
 
@@ -185,7 +190,7 @@ def test_an_endless_value_is_cut_in_the_message() -> None:
 
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(
-        ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: balanced, fast"
+        ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: balanced, .*fast"
     ):
         configure("fats")
 
@@ -214,6 +219,56 @@ def test_any_value_is_taken_as_given_or_refused_in_one_line(name: str, value: ob
 def test_a_configuration_survives_json() -> None:
     for recipe in RECIPES.values():
         assert recipes.checked(msgspec.json.decode(msgspec.json.encode(asdict(recipe)))) == recipe
+
+
+# --- members and teachers -----------------------------------------------------------------------
+
+
+def test_a_member_is_a_run_of_one_net_and_the_first_keeps_the_seed() -> None:
+    config = configure("fast", members=3, seed=7, dropout=0.25)
+    assert recipes.member(config, 0) == configure("fast", seed=7, dropout=0.25)
+    second = recipes.member(config, 1)
+    assert second == replace(recipes.member(config, 0), seed=second.seed)
+
+
+def test_runs_of_other_seeds_share_no_member() -> None:
+    runs = [configure("fast", members=64, seed=seed) for seed in range(50)]
+    seeds = {recipes.member(run, index).seed for run in runs for index in range(64)}
+    assert len(seeds) == 50 * 64
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 63))
+def test_a_member_of_any_seed_is_a_configuration_one_may_have(seed: int, index: int) -> None:
+    config = recipes.member(configure("fast", members=64, seed=seed), index)
+    assert recipes.checked(asdict(config)) == config
+
+
+def test_a_teacher_is_its_own_recipe_with_the_same_seed_and_split() -> None:
+    config = configure(
+        "fast", teacher="tutorial", teaching=0.5, seed=3, validation_share=0.2, dropout=0.25
+    )
+    assert recipes.teacher(config) == replace(TUTORIAL, seed=3, validation_share=0.2)
+
+
+def test_a_teacher_of_no_recipe_gets_the_nearest_that_can_teach() -> None:
+    with pytest.raises(ConfigError, match=r"teacher = 'fats': no recipe and no folder .*'fast'\?"):
+        recipes.teacher(configure("fast", teacher="fats", teaching=0.5))
+
+
+def test_a_teacher_that_is_taught_itself_is_refused() -> None:
+    taught = next(name for name, recipe in RECIPES.items() if recipe.teacher is not None)
+    with pytest.raises(ConfigError, match=f"teacher = '{taught}': it is taught itself; name a"):
+        recipes.teacher(configure("fast", teacher=taught, teaching=0.5))
+
+
+@pytest.mark.parametrize("value", [3, ["fast"], True], ids=str)
+def test_a_teacher_that_is_no_name_is_refused(value: object) -> None:
+    assert refusal(teacher=value).startswith(f"teacher = {value!r}: expected str")
+
+
+@pytest.mark.parametrize("recipe", [r for r in RECIPES.values() if r.teacher], ids=str)
+def test_every_recipe_s_teacher_can_be_made(recipe: recipes.TrainingConfig) -> None:
+    assert recipes.teacher(recipe).recipe == recipe.teacher
 
 
 # --- from a file --------------------------------------------------------------------------------

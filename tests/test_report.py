@@ -202,6 +202,22 @@ def test_a_probability_short_of_certain_is_not_rounded_to_certain(
     assert report._probability(probability) == shown
 
 
+def test_curves_of_an_ensemble_are_one_a_member_and_the_caption_gives_their_mean(
+    tmp_path: Path,
+) -> None:
+    lines = [{**line, "member": 1} for line in HISTORY]
+    lines += [{**line, "member": 2, "loss": line["loss"] * 3} for line in HISTORY]
+    source = written(tmp_path, history=lines)
+    text = Page(source).text
+    assert (
+        "last: training 0.2000 (mean of 2 members), validation 0.1000 (mean of 2 members)" in text
+    )
+    assert "Loss over 99 steps" in source
+    loss = source[source.index("<svg") : source.index("</svg>")]
+    single = written(tmp_path)
+    assert loss.count("var(--accent)") > single[: single.index("</svg>")].count("var(--accent)")
+
+
 # --- whatever it is given -----------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from deepmnist import atomic, recipes, runfolder
 from deepmnist.errors import RunError, StorageError
-from deepmnist.runfolder import RECORD, RESULT, Result, RunRecord
+from deepmnist.runfolder import RECORD, RESULT, Result, RunRecord, TeacherRecord
 
 RUN = RunRecord(
     dataset="mnist",
@@ -153,6 +153,21 @@ def test_a_record_comes_back_equal(tmp_path: Path) -> None:
     assert runfolder.read_record(tmp_path) == RUN
 
 
+def test_a_record_with_a_teacher_comes_back_equal(tmp_path: Path) -> None:
+    taught = msgspec.structs.replace(RUN, teacher=TeacherRecord("/models/a", "1" * 64))
+    runfolder.write_record(tmp_path, taught)
+    assert runfolder.read_record(tmp_path) == taught
+
+
+def test_a_record_from_before_there_were_teachers_and_members_is_read(tmp_path: Path) -> None:
+    values = msgspec.to_builtins(RUN)
+    del values["teacher"]
+    for name in ("members", "teacher", "teaching", "teacher_temperature"):
+        del values["config"][name]
+    (tmp_path / RECORD).write_bytes(msgspec.json.encode(values))
+    assert runfolder.read_record(tmp_path) == RUN
+
+
 def test_a_folder_without_a_record_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds no run to resume: it has no run\.json"):
         runfolder.read_record(tmp_path)
@@ -185,6 +200,12 @@ def test_a_record_that_is_torn_or_of_another_version_is_refused(
         runfolder.read_record(tmp_path)
 
 
+def test_a_single_net_keeps_its_own_in_the_folder_itself_and_members_in_one_each() -> None:
+    assert runfolder.of_member(Path("c"), 1, members=1) == Path("c")
+    assert runfolder.of_member(Path("c"), 1, members=5) == Path("c/member-01")
+    assert runfolder.of_member(Path("c"), 12, members=64) == Path("c/member-12")
+
+
 # --- result.json --------------------------------------------------------------------------------
 
 
@@ -196,6 +217,16 @@ def test_a_result_comes_back_equal(tmp_path: Path) -> None:
 def test_result_json_holds_the_values_and_not_where_it_lies(tmp_path: Path) -> None:
     runfolder.write_result(tmp_path, VALUES)
     assert msgspec.json.decode((tmp_path / RESULT).read_bytes()) == VALUES
+
+
+def test_a_result_tells_of_members_and_teacher_where_there_were_any(tmp_path: Path) -> None:
+    plain = runfolder.write_result(tmp_path / "plain", VALUES)
+    assert (plain.members, plain.teacher_train_seconds) == (1, None)
+    values = {**VALUES, "members": 5, "teacher_train_seconds": 60.5}
+    runfolder.write_result(tmp_path / "taught", values)
+    read = runfolder.read_result(tmp_path / "taught")
+    assert read is not None
+    assert (read.members, read.teacher_train_seconds) == (5, 60.5)
 
 
 def test_a_result_that_was_moved_says_where_it_is_now(tmp_path: Path) -> None:

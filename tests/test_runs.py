@@ -1,19 +1,34 @@
 """A run from data to report: what it leaves on disk, how it resumes, what it refuses."""
 
+import html
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from deepmnist import bundle, checkpoints, history, prediction, runfolder, runs
-from deepmnist.data import Corpus
+from deepmnist import (
+    bundle,
+    checkpoints,
+    delivery,
+    history,
+    prediction,
+    recipes,
+    runfolder,
+    runs,
+    training,
+)
+from deepmnist.data import Corpus, Dataset
 from deepmnist.errors import (
+    BundleError,
     ConfigError,
     DataNotFoundError,
     RunError,
@@ -117,8 +132,8 @@ def test_a_run_interrupted_by_ctrl_c_resumes_to_the_same_weights(tmp_path, monke
     runs.train(corpus(), out=tmp_path / "whole", **QUICK, dropout=0.3)
     append = history.append
 
-    def interrupt(folder: Path, progress) -> None:
-        append(folder, progress)
+    def interrupt(folder: Path, progress, member=None) -> None:
+        append(folder, progress, member)
         if progress.step >= 3:
             raise KeyboardInterrupt
 
@@ -151,7 +166,7 @@ def test_ctrl_c_while_the_report_is_written_says_how_to_go_on(
     def interrupt(*arguments, **options) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs.report, "write", interrupt)
+    monkeypatch.setattr(delivery.report, "write", interrupt)
     with pytest.raises(KeyboardInterrupt):
         runs.train(corpus(), out=tmp_path / "run", steps=12, batch_size=16)
     monkeypatch.undo()
@@ -165,7 +180,7 @@ def test_what_a_killed_writer_left_is_swept_on_resuming(tmp_path, monkeypatch) -
         (tmp_path / "run" / ".bundle.123.part").mkdir()
         raise SystemExit
 
-    monkeypatch.setattr(runs.bundle, "save", killed)
+    monkeypatch.setattr(bundle, "save", killed)
     with pytest.raises(SystemExit):
         runs.train(corpus(), out=tmp_path / "run", **QUICK)
     monkeypatch.undo()
@@ -184,7 +199,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_good_checkpoint(
         save(folder, checkpoint)
 
     monkeypatch.setattr(checkpoints, "save", full)
-    monkeypatch.setattr(runs.training, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
     with pytest.raises(StorageError, match="No space left"):
         runs.train(corpus(), out=tmp_path / "run", **QUICK)
     monkeypatch.undo()
@@ -195,7 +210,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_last_good_checkpoint(
 
 
 def test_a_torn_checkpoint_is_passed_over_with_a_warning(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(runs.training, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
     runs.train(corpus(), out=tmp_path / "run", **QUICK)
     whole = weights(tmp_path / "run")
     (tmp_path / "run" / "result.json").unlink()
@@ -210,9 +225,174 @@ def test_a_torn_checkpoint_is_passed_over_with_a_warning(tmp_path, monkeypatch) 
 def test_a_diverged_run_says_so_and_writes_no_model(tmp_path) -> None:
     with pytest.raises(TrainingError, match="no finite number at step"):
         runs.train(
-            corpus(), out=tmp_path / "run", **{**QUICK, "learning_rate": 1e9, "epsilon": 1e-30}
+            corpus(), out=tmp_path / "run", **{**QUICK, "learning_rate": 1e9, "kernel_rate": 1e9}
         )
     assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_an_ensemble_leaves_one_model_and_counts_all_members(tmp_path, finished) -> None:
+    result = runs.train(corpus(), out=tmp_path / "run", members=2, **QUICK)
+    assert (result.members, result.steps) == (2, 24)
+    manifest = bundle.load(result.bundle).manifest
+    assert manifest.parameters == result.parameters == 2 * finished.parameters
+    assert manifest.config["members"] == 2
+    assert manifest.numbers["train_seconds"] == result.train_seconds
+    expected = 24 * 16 / result.train_seconds
+    assert result.images_per_second == pytest.approx(expected, rel=0.01)
+    assert {path.suffix for path in result.bundle.iterdir()} == {
+        ".keras",
+        ".tflite",
+        ".json",
+        ".md",
+    }
+    model = prediction.load(result.bundle)
+    assert (
+        model.predict(corpus().test.images) == corpus().test.labels
+    ).sum() == result.test_correct
+    page = result.report.read_text()
+    assert "24 of 16 images" in page
+    assert "2 nets" in page
+
+
+TAUGHT = {**QUICK, "teacher": "fast", "teaching": 0.5}
+
+
+@pytest.fixture
+def quick_teacher(monkeypatch) -> None:
+    """`fast`, when it is made as a teacher, in twelve steps."""
+    short = recipes.configure("fast", steps=12, batch_size=16)
+    monkeypatch.setitem(recipes.RECIPES, "fast", short)
+
+
+def test_a_taught_run_makes_its_teacher_first_as_a_run_of_its_own(tmp_path, quick_teacher) -> None:
+    result = runs.train(corpus(), out=tmp_path / "run", seed=3, validation_share=0.2, **TAUGHT)
+    teacher = runfolder.read_result(tmp_path / "run" / "teacher")
+    assert (teacher.recipe, teacher.seed, teacher.test_n) == ("fast", 3, 40)
+    made = bundle.load(teacher.bundle).manifest
+    assert made.dataset == bundle.load(result.bundle).manifest.dataset  # the same held out
+    assert result.teacher_train_seconds == teacher.train_seconds
+    numbers = bundle.load(result.bundle).manifest.numbers
+    assert numbers["teacher_train_seconds"] == teacher.train_seconds
+    assert numbers["train_seconds"] == result.train_seconds
+    assert "the teacher's, " in html.unescape(result.report.read_text())
+    assert result.parameters == teacher.parameters
+
+
+@pytest.mark.parametrize("place", [("teacher", 3), ("teacher", 12), ("run", 3)], ids=str)
+def test_a_taught_run_cut_off_anywhere_resumes_to_the_same_weights(
+    tmp_path, monkeypatch, quick_teacher, place
+) -> None:
+    runs.train(corpus(), out=tmp_path / "whole", **TAUGHT)
+    append = history.append
+
+    def killed(folder: Path, progress, member=None) -> None:
+        append(folder, progress, member)
+        if (folder.name, progress.step) >= place and folder.name == place[0]:
+            raise SystemExit
+
+    monkeypatch.setattr(history, "append", killed)
+    monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
+    with pytest.raises(SystemExit):
+        runs.train(corpus(), out=tmp_path / "run", **TAUGHT)
+    monkeypatch.setattr(history, "append", append)
+    runs.resume(tmp_path / "run", corpus(), quiet=True)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+    assert same(weights(tmp_path / "whole/teacher"), weights(tmp_path / "run/teacher"))
+
+
+def test_a_teacher_that_is_finished_is_not_made_again(tmp_path, monkeypatch, quick_teacher) -> None:
+    runs.train(corpus(), out=tmp_path / "run", **TAUGHT)
+    (tmp_path / "run" / "result.json").unlink()
+    trained = []
+    train = runs.members.train
+
+    def note(folder: Path, *arguments):
+        trained.append(folder.name)
+        return train(folder, *arguments)
+
+    monkeypatch.setattr(runs.members, "train", note)
+    runs.resume(tmp_path / "run", corpus(), quiet=True)
+    assert trained == ["run"]
+
+
+def test_ctrl_c_in_the_teacher_s_run_says_how_to_go_on_with_the_whole(
+    tmp_path, monkeypatch, quick_teacher, capsys
+) -> None:
+    def interrupt(*arguments, **options) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(history, "append", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        runs.train(corpus(), out=tmp_path / "run", **{**TAUGHT, "quiet": False})
+    shown = capsys.readouterr().err
+    assert shown.count("Continue with: ") == 1
+    assert f"Continue with: deepmnist train --resume {tmp_path / 'run'}\n" in shown
+
+
+def test_taught_members_share_one_teacher(tmp_path, quick_teacher) -> None:
+    result = runs.train(corpus(), out=tmp_path / "run", members=2, **TAUGHT)
+    assert result.members == 2
+    assert [path.name for path in tmp_path.rglob("teacher")] == ["teacher"]
+
+
+def test_a_model_that_is_there_teaches_and_is_remembered(tmp_path, finished) -> None:
+    given = {**TAUGHT, "teacher": finished.folder}
+    result = runs.train(corpus(), out=tmp_path / "run", **given)
+    record = runfolder.read_record(tmp_path / "run")
+    opened = bundle.load(finished.bundle)
+    assert record.config.teacher == "fast"
+    assert record.teacher.path == str(finished.folder.resolve())
+    assert record.teacher.sha256 == opened.manifest.files["model.keras"].sha256
+    assert result.teacher_train_seconds == finished.train_seconds
+    assert not (tmp_path / "run" / "teacher").exists()
+    assert str(tmp_path) not in (result.bundle / "bundle.json").read_text()
+
+
+def test_a_run_resumes_with_its_teacher_and_no_other(tmp_path, monkeypatch, finished) -> None:
+    teacher = Path(shutil.copytree(finished.folder, tmp_path / "teacher"))
+    runs.train(corpus(), out=tmp_path / "whole", **{**TAUGHT, "teacher": teacher})
+    monkeypatch.setattr(history, "rewind", lambda *arguments: sys.exit())
+    with pytest.raises(SystemExit):
+        runs.train(corpus(), out=tmp_path / "run", **{**TAUGHT, "teacher": teacher})
+    monkeypatch.undo()
+    moved = teacher.rename(tmp_path / "moved")
+    with pytest.raises(RunError, match="is gone; say where it is now with --teacher"):
+        runs.resume(tmp_path / "run", corpus(), quiet=True)
+    with pytest.raises(RunError, match="was started with another teacher than"):
+        runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=tmp_path / "whole")
+    runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=moved, teaching=0.5)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "run"))
+
+
+def test_a_run_that_makes_its_teacher_does_not_resume_with_a_model(tmp_path, finished) -> None:
+    (tmp_path / "run").mkdir()
+    record = runfolder.read_record(finished.folder)
+    taught = replace(record.config, teacher="tutorial", teaching=0.5)
+    runfolder.write_record(tmp_path / "run", msgspec.structs.replace(record, config=taught))
+    with pytest.raises(RunError, match="another configuration: teacher 'tutorial' -> '/"):
+        runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=finished.folder)
+
+
+def test_a_teacher_of_other_classes_leaves_no_folder(tmp_path, finished) -> None:
+    two = squares(40).take(np.flatnonzero(squares(40).labels < 2))
+    other = Dataset(two.images, two.labels, ("a", "b"), "two")
+    with pytest.raises(BundleError, match="a teacher must know the same classes"):
+        runs.train(
+            Corpus(other, other, "two"),
+            out=tmp_path / "run",
+            **{**TAUGHT, "teacher": finished.folder},
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_teacher_that_may_know_the_validation_images_is_warned_of(
+    tmp_path, finished, capsys
+) -> None:
+    given = {**TAUGHT, "teacher": finished.folder}
+    runs.train(corpus(), out=tmp_path / "same", **given)
+    assert capsys.readouterr().err == ""
+    runs.train(corpus(), out=tmp_path / "other", validation_share=0.3, **given)
+    assert "may know this run's validation images" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_that_holds_a_run_is_refused(finished: runfolder.Result) -> None:

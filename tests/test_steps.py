@@ -36,6 +36,37 @@ def test_targets_are_distributions(smoothing: float) -> None:
     assert targets.min() == pytest.approx(smoothing / 4)
 
 
+def test_a_teacher_has_its_share_of_each_target_at_its_temperature() -> None:
+    config = recipes.configure(
+        "fast", teacher="tutorial", teaching=0.25, teacher_temperature=2.0, label_smoothing=0.0
+    )
+    targets = steps._targets(np.array([1], np.uint8), 3, config.label_smoothing)
+    logits = np.array([[4.0, 0.0, 0.0]], np.float32)
+    thought = np.exp([2.0, 0.0, 0.0]) / np.exp([2.0, 0.0, 0.0]).sum()
+    found = steps._taught(targets, logits, config).numpy()
+    np.testing.assert_allclose(found[0], 0.75 * np.array([0, 1, 0]) + 0.25 * thought, rtol=1e-6)
+
+
+def test_a_teacher_sees_the_images_that_the_net_sees_and_is_left_as_it_is() -> None:
+    config = recipes.configure(
+        "fast", batch_size=4, precision="float32", shift_px=3.0, teaching=1.0, teacher="fast"
+    )
+    net, teacher = (model.build(config, 10) for _ in range(2))
+    for each in (net, teacher):
+        readout = each.layers[-1].kernel
+        readout.assign(np.random.default_rng(0).normal(0, 0.1, readout.shape))
+    before = [weight.copy() for weight in teacher.get_weights()]
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(net.trainable_variables)
+    chunk = steps.compile_chunk(net, optimizer, config, batches.plan(config, 64), 10, teacher)
+    images = np.random.default_rng(1).integers(0, 256, (3, 4, 28, 28), np.uint8)
+    chunk(images, np.zeros((3, 4), np.uint8))
+    # Equal nets that see equal images agree: there is no gradient, but for rounding.
+    for a, b in zip(net.get_weights(), before, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert all(map(np.array_equal, teacher.get_weights(), before))
+
+
 def losses_from(start: int, counts: list[int], **overrides: object) -> list[float]:
     """Losses of a run whose counter stands at `start`, taken in chunks of `counts`."""
     config = recipes.configure("fast", precision="float32", batch_size=4, **overrides)

@@ -33,13 +33,13 @@ class Display(Protocol):
         """Something that must not be missed."""
 
     def begin(self, plan: Plan, step: int) -> None:
-        """Training starts at `step` of `plan`."""
+        """A net's training starts at `step` of `plan`; an ensemble's members begin one by one."""
 
     def update(self, progress: Progress) -> None:
         """A chunk of steps is done."""
 
     def end(self) -> None:
-        """Training is over, finished or not."""
+        """That net's training is over, finished or not."""
 
 
 def choose(quiet: bool = False) -> Display:
@@ -81,6 +81,7 @@ class Lines(Silent):
 
     def begin(self, plan: Plan, step: int) -> None:
         self._plan = plan
+        self._validation = ""
         self._last = time.monotonic()  # the first chunk is all tracing: its rate would mislead
 
     def update(self, progress: Progress) -> None:
@@ -104,18 +105,15 @@ class Lines(Silent):
 
 
 class Terminal(Lines):
-    """A live bar."""
+    """A live bar for each net."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._bar = Bar(
-            BarColumn(bar_width=BAR_WIDTH),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(compact=True),
-            console=console,
-        )
+        self._bar = _bar(console)
 
     def begin(self, plan: Plan, step: int) -> None:
+        super().begin(plan, step)
+        self._bar = _bar(self._console)  # one that has stopped would draw over what came since
         self._task = self._bar.add_task("train", total=plan.steps, completed=step, figures="")
         self._bar.start()
 
@@ -125,6 +123,15 @@ class Terminal(Lines):
 
     def end(self) -> None:
         self._bar.stop()
+
+
+def _bar(console: Console) -> Bar:
+    return Bar(
+        BarColumn(bar_width=BAR_WIDTH),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+    )
 
 
 def _warn(console: Console, text: str) -> None:

@@ -1,5 +1,7 @@
 """metrics.jsonl: one JSON object a line for every chunk of steps, and TensorBoard's copy of it.
 
+A line of an ensemble says which member it is of, counted from 1; of a single net it says nothing.
+
 A killed run may leave its last line torn; a resumed run first drops whatever came after the
 checkpoint it starts from.
 """
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"
 Line = dict[str, float]  # "step" is always there
+SINGLE = 1.0  # the member that a line without one is of
 
 
-def append(folder: Path, progress: Progress) -> None:
+def append(folder: Path, progress: Progress, member: int | None = None) -> None:
     """Add one line; figures that are None are left out. StorageError where the disk is full."""
-    line = {name: value for name, value in asdict(progress).items() if value is not None}
+    figures = {"member": member, **asdict(progress)}
+    line = {name: value for name, value in figures.items() if value is not None}
     path = folder / METRICS
     try:
         with path.open("ab") as file:
@@ -58,9 +62,12 @@ def _whole(text: bytes) -> Line | None:
     return line if "step" in line else None
 
 
-def rewind(folder: Path, step: int) -> None:
-    """Drop every line after `step`."""
-    kept = [line for line in read(folder) if line["step"] <= step]
+def rewind(folder: Path, step: int, member: int | None = None) -> None:
+    """Drop every line of `member`, or of the only net, after `step`; the others' stay."""
+    of = SINGLE if member is None else member
+    kept = [
+        line for line in read(folder) if line.get("member", SINGLE) != of or line["step"] <= step
+    ]
     atomic.write(folder / METRICS, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 

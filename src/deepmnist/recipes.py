@@ -7,7 +7,7 @@ and checks the sum. Nothing here knows of files, the terminal or TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -21,6 +21,7 @@ Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
+MEMBER_STRIDE = 30_000_001  # between the seeds of an ensemble's members, wider than a user counts
 SHOWN = 60  # characters of a value at fault that a message repeats
 
 
@@ -49,6 +50,10 @@ class TrainingConfig:
     shift_px: Annotated[float, Meta(ge=0, le=14)] = 0.0  # the same, each axis
     scale: Share = 0.0  # the same, as a share of the size
     shear: Share = 0.0  # the same, as a share of the height
+    members: Annotated[int, Meta(ge=1, le=64)] = 1  # nets, each of its own seed, averaged
+    teacher: str | None = None  # the recipe, trained first, that the targets are shared with
+    teaching: Annotated[float, Meta(ge=0, le=1)] = 0.0  # share of each target that is the teacher's
+    teacher_temperature: Positive = 1.0  # the teacher's logits are divided by it
     precision: Precision = "auto"  # auto: bfloat16 where the machine is fast in it
     validation_share: Annotated[float, Meta(gt=0, lt=1)] | None = None  # None: the last 5,000
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # of weights, order, augmentation, dropout
@@ -113,7 +118,13 @@ BALANCED = TrainingConfig(
     shear=0.1,
 )
 
-RECIPES = {recipe.recipe: recipe for recipe in (FAST, BALANCED, TUTORIAL)}
+# Not measured yet.
+ENSEMBLE = replace(BALANCED, recipe="ensemble", members=5)
+
+# Not measured yet.
+DISTILLED = replace(BALANCED, recipe="distilled", teacher=ENSEMBLE.recipe, teaching=0.9)
+
+RECIPES = {recipe.recipe: recipe for recipe in (FAST, BALANCED, ENSEMBLE, DISTILLED, TUTORIAL)}
 DEFAULT_RECIPE = FAST.recipe
 
 
@@ -129,6 +140,31 @@ def configure(recipe: str = DEFAULT_RECIPE, **overrides: Any) -> TrainingConfig:
             raise ConfigError("epochs and steps were both given; give one of them")
         overrides = {"steps": None, "minimum_steps": 0, **overrides}  # what was asked, no more
     return checked({**asdict(RECIPES[recipe]), **overrides})
+
+
+def member(config: TrainingConfig, index: int) -> TrainingConfig:
+    """The run of one net that is member `index` (from 0) of `config`; the first keeps the seed."""
+    return replace(config, members=1, seed=(config.seed + index * MEMBER_STRIDE) % 2**31)
+
+
+def teacher(config: TrainingConfig) -> TrainingConfig:
+    """The run that makes the teacher of `config`: same seed, and the same images held out.
+
+    ConfigError where no recipe has the teacher's name, or it would need a teacher itself.
+    """
+    name = config.teacher or ""
+    if name not in RECIPES:
+        untaught = [recipe.recipe for recipe in RECIPES.values() if recipe.teacher is None]
+        raise ConfigError(
+            f"teacher = {_shown(name)}: no recipe and no folder of a model; "
+            f"{nearest(name, untaught)}"
+        )
+    if RECIPES[name].teacher is not None:
+        raise ConfigError(
+            f"teacher = {name!r}: it is taught itself; name a recipe without a teacher, "
+            "or the folder of its trained model"
+        )
+    return replace(RECIPES[name], seed=config.seed, validation_share=config.validation_share)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

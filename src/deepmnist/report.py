@@ -71,6 +71,7 @@ FIGURE_STYLE: dict[Any, Any] = {  # keys that newer matplotlib types one by one
 
 History = Sequence[Mapping[str, float]]
 Points = list[tuple[float, float]]  # (step, value)
+Strands = list[Points]  # one for each member of an ensemble, or the one of a single net; none empty
 
 
 def write(
@@ -86,7 +87,8 @@ def write(
 
     dataset: the one `report` was made on; its images are shown.
     history: lines of training in their order, with step and any of loss, validation_accuracy
-        (0..1) and validation_loss; what is no finite number is left out. May be empty.
+        (0..1), validation_loss, and of an ensemble the member; what is no finite number is left
+        out. May be empty.
     facts: shown as given, in their order.
     Raises DataError where `dataset` is another one, StorageError where `path` cannot be written,
     and MissingExtraError where matplotlib or Jinja2 is not installed.
@@ -151,27 +153,47 @@ def _curves(history: History) -> list[dict[str, str]]:
     return drawn
 
 
-def _series(history: History, key: str, scale: float = 1.0) -> Points:
-    pairs = ((line["step"], line[key] * scale) for line in history if key in line)
-    return [pair for pair in pairs if math.isfinite(pair[1])]
+def _series(history: History, key: str, scale: float = 1.0) -> Strands:
+    strands: dict[float, Points] = {}
+    for line in history:
+        if key in line and math.isfinite(line[key]):
+            points = strands.setdefault(line.get("member", 1), [])
+            points.append((line["step"], line[key] * scale))
+    return list(strands.values())
 
 
-def _curve(caption: str, unit: str, form: str, series: Mapping[str, Points]) -> dict[str, str]:
+def _curve(caption: str, unit: str, form: str, series: Mapping[str, Strands]) -> dict[str, str]:
     figure = _figure(5.2, 3.0)
     axes = figure.subplots()
-    shown = {name: points for name, points in series.items() if points}
-    for (name, points), colour in zip(shown.items(), (BLUE, ORANGE), strict=False):
-        marker = "o" if len(points) <= 30 else None
-        axes.plot(*zip(*points, strict=True), color=colour, marker=marker, ms=3, label=name)
-    if caption == "Loss" and min(value for points in shown.values() for _, value in points) > 0:
+    shown = {name: strands for name, strands in series.items() if strands}
+    for (name, strands), colour in zip(shown.items(), (BLUE, ORANGE), strict=False):
+        _plot(axes, strands, colour, name)
+    every = [point for strands in shown.values() for points in strands for point in points]
+    if caption == "Loss" and min(value for _, value in every) > 0:
         _logarithmic(axes)
     if len(shown) > 1:
         axes.legend(loc="upper right")
     axes.set(xlabel="step", ylabel=unit)
-    last = ", ".join(f"{name} {form.format(points[-1][1])}" for name, points in shown.items())
-    steps = max(points[-1][0] for points in shown.values())
-    alt = f"{caption} over {steps:,.0f} steps; last: {last}."
+    last = ", ".join(f"{name} {_last(form, strands)}" for name, strands in shown.items())
+    alt = f"{caption} over {max(step for step, _ in every):,.0f} steps; last: {last}."
     return {"caption": caption, "last": last, "alt": alt, "svg": _svg(figure, caption)}
+
+
+def _plot(axes: Axes, strands: Strands, colour: str, name: str) -> None:
+    """A line for each member, lighter where there are several, and one entry in the legend."""
+    alpha = 1.0 if len(strands) == 1 else 0.5
+    for number, points in enumerate(strands):
+        marker = "o" if len(points) <= 30 else None
+        label = "_" if number else name  # what begins with a dash below is left out of the legend
+        axes.plot(
+            *zip(*points, strict=True), color=colour, marker=marker, ms=3, alpha=alpha, label=label
+        )
+
+
+def _last(form: str, strands: Strands) -> str:
+    """The last value, or the mean of the members' last values."""
+    mean = form.format(sum(points[-1][1] for points in strands) / len(strands))
+    return mean if len(strands) == 1 else f"{mean} (mean of {len(strands)} members)"
 
 
 def _reliability_figure(report: Report) -> Figure:

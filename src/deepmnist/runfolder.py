@@ -2,7 +2,8 @@
 
 RUN/run.json        what was asked for: data, configuration, versions
 RUN/metrics.jsonl   one line a chunk of steps
-RUN/checkpoints/    the newest two
+RUN/checkpoints/    the newest two; of an ensemble, in a folder a member: member-01, ...
+RUN/teacher/        the run, complete in itself, that made the teacher, where there is one to make
 RUN/bundle/         the trained model
 RUN/report.html     for people
 RUN/result.json     for programs; written last, so that where it is, the run is complete
@@ -29,6 +30,14 @@ BUNDLE = "bundle"
 REPORT = "report.html"
 RESULT = "result.json"
 TENSORBOARD = "tensorboard"
+TEACHER = "teacher"
+
+
+class TeacherRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The model, made before the run, that teaches it."""
+
+    path: str
+    sha256: str  # teaching.identity
 
 
 class RunRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -42,6 +51,7 @@ class RunRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     config: TrainingConfig
     tensorboard: bool
     versions: dict[str, str]
+    teacher: TeacherRecord | None = None  # None: nobody teaches, or RUN/teacher does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +62,8 @@ class Result:
     seed: int
     dataset: str
     fallback: bool
-    parameters: int
-    steps: int
+    parameters: int  # of all members
+    steps: int  # of all members
     batch_size: int
     precision: str
     train_seconds: float  # building, tracing, compiling and steps; not loading, not validating
@@ -66,6 +76,8 @@ class Result:
     test_accuracy: float
     versions: dict[str, str]
     machine: dict[str, str | int]
+    members: int = 1
+    teacher_train_seconds: float | None = None  # not in train_seconds; None: no teacher, or unknown
     folder: Path
 
     @property
@@ -101,6 +113,11 @@ def claim(folder: Path) -> Path:
     if occupied:
         raise RunError(f"{folder} is not empty; name a new folder with --out")
     return folder
+
+
+def of_member(folder: Path, number: int, members: int) -> Path:
+    """Where in `folder` a net keeps its own: member `number` (from 1), or the only one."""
+    return folder if members == 1 else folder / f"member-{number:02d}"
 
 
 def default(dataset: str, recipe: str) -> Path:

@@ -1,38 +1,33 @@
-"""A run from data to report: train, calibrate, convert, test once, write it all down.
+"""A run from data to report: the teacher if it has one, the nets, then what is made of them.
 
 Everything is left in one folder (runfolder.py says what is where). A run killed at any moment goes
-on from there, to the same weights bit for bit.
+on from there, to the same weights bit for bit. members.py trains, delivery.py tests and writes.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from deepmnist import (
     atomic,
-    bundle,
-    calibration,
-    card,
-    checkpoints,
+    delivery,
     devices,
     display,
-    evaluation,
-    history,
     machine,
-    prediction,
+    members,
     recipes,
-    report,
     runfolder,
-    training,
+    teaching,
 )
-from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.data import DEFAULT, SOURCES, Corpus, Dataset, load, split_validation
+from deepmnist.data import DEFAULT, SOURCES, Corpus, load, split_validation
 from deepmnist.errors import DataNotFoundError, RunError
-from deepmnist.export import litert
 from deepmnist.recipes import TrainingConfig
-from deepmnist.runfolder import Result, RunRecord
+from deepmnist.runfolder import Result, RunRecord, TeacherRecord
+from deepmnist.teaching import Teacher
 
 FALLBACK_DATASET = "digits"
 
@@ -52,22 +47,26 @@ def train(
 
     dataset: a known name, a path, a Corpus, or None for MNIST, with the embedded digits standing
     in where MNIST cannot be had. out: a folder that holds nothing yet; runs/DATASET-RECIPE-TIME
-    when None. overrides: fields of TrainingConfig, laid over the recipe.
+    when None. overrides: fields of TrainingConfig, laid over the recipe; as `teacher` also the
+    folder of a model that is there already.
 
     ConfigError, DataError, RunError, StorageError and TrainingError say what was wrong with what.
     """
-    config = recipes.configure(recipe, **overrides)
+    config = recipes.configure(recipe, **_spelled(overrides))
+    teaching.check(config)
     screen = display.choose(quiet)
     corpus, spec, fallback = _obtain(dataset, data_dir, resize, screen)
+    config, teacher = _given_teacher(config, corpus, screen)
     record = RunRecord(
         dataset=spec,
         data_dir=str(Path(data_dir).resolve()) if data_dir else None,
         resize=resize,
         fallback=fallback,
         identity=corpus.training_part.identity,
-        config=replace(config, precision=devices.resolve_precision(config.precision)),
+        config=_with_precision(config),
         tensorboard=tensorboard,
         versions=machine.versions(),
+        teacher=teacher,
     )
     folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
     runfolder.write_record(folder, record)
@@ -80,10 +79,11 @@ def resume(
     """Continue the run in `folder` from its newest whole checkpoint to its end.
 
     corpus: needed where the run was started with one. asked: fields of TrainingConfig that the
-    caller believes the run to have. RunError where those, or the data, differ from the run's own.
+    caller believes the run to have; as `teacher` also where a model that teaches it lies now.
+    RunError where those, the data or the teacher differ from the run's own.
     """
-    folder = Path(folder)
-    record = runfolder.read_record(folder)
+    folder, asked = Path(folder), _spelled(asked)
+    record = _moved_teacher(runfolder.read_record(folder), asked)
     _refuse_other(folder, record.config, asked)
     finished = runfolder.read_result(folder)
     if finished:
@@ -139,170 +139,91 @@ def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -
         )
 
 
+def _with_precision(config: TrainingConfig) -> TrainingConfig:
+    return replace(config, precision=devices.resolve_precision(config.precision))
+
+
+def _spelled(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with paths as text, as a configuration holds them."""
+    return {
+        name: str(value) if isinstance(value, Path) else value for name, value in values.items()
+    }
+
+
+def _given_teacher(
+    config: TrainingConfig, corpus: Corpus, screen: display.Display
+) -> tuple[TrainingConfig, TeacherRecord | None]:
+    """`config` with its teacher's recipe in place of its folder; and which model that is."""
+    if config.teacher is None or not teaching.is_path(config.teacher):
+        return config, None
+    opened = teaching.find(config.teacher, corpus.training_part.class_names)
+    given = TeacherRecord(str(Path(config.teacher).resolve()), teaching.identity(opened))
+    if teaching.may_know_validation(opened, corpus.training_part.identity, config):
+        screen.warning(
+            f"{config.teacher} was trained on these images with another part of them held out: it "
+            "may know this run's validation images, whose accuracy then says too much."
+        )
+    return replace(config, teacher=teaching.recipe(opened)), given
+
+
+def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
+    """The record with its teacher where `asked` says it is now, which then is asked no more."""
+    place = asked.get("teacher")
+    if record.teacher is None or place is None or place in recipes.RECIPES:
+        return record
+    del asked["teacher"]
+    moved = TeacherRecord(str(Path(place).resolve()), record.teacher.sha256)
+    teaching.find_again(moved.path, moved.sha256)
+    return msgspec.structs.replace(record, teacher=moved)
+
+
 def _complete(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
+    """Bring the run to its end from wherever it is, and say how to go on where it is stopped."""
+    try:
+        return _run(folder, record, corpus, screen)
+    except KeyboardInterrupt:
+        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
+        raise
+
+
+def _run(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
     """Train to the end from the newest checkpoint, if there is one; then test and write."""
+    devices.prepare_gpus()
     atomic.sweep(folder)
+    teacher = _teacher(folder, record, corpus, screen)
     share = record.config.validation_share
     training_set, validation = split_validation(corpus.training_part, share)
     screen.message(
         f"{record.config.recipe} on {corpus.name}: {len(training_set):,} training and "
         f"{len(validation):,} validation images, seed {record.config.seed}, in {folder}"
     )
-    try:
-        trained = _train(folder, record, training_set, validation, screen)
-        screen.message("Testing, writing the model and the report")
-        return _finish(folder, record, trained, validation, corpus)
-    except KeyboardInterrupt:
-        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
-        raise
+    net = teacher.net if teacher else None
+    trained = members.train(folder, record, training_set, validation, screen, net)
+    screen.message("Testing, writing the model and the report")
+    return delivery.deliver(folder, record, trained, validation, corpus, teacher)
 
 
-def _train(
-    folder: Path,
-    record: RunRecord,
-    training_set: Dataset,
-    validation: Dataset,
-    screen: display.Display,
-) -> training.Trained:
-    devices.prepare_gpus()
-    start = checkpoints.latest(folder / runfolder.CHECKPOINTS)
-    history.rewind(folder, start.step if start else 0)
-    board = history.TensorBoard(folder / runfolder.TENSORBOARD) if record.tensorboard else None
-
-    def observe(progress: training.Progress) -> None:
-        screen.update(progress)
-        history.append(folder, progress)
-        if board:
-            board.write(progress)
-
-    def save(checkpoint: checkpoints.Checkpoint) -> None:
-        checkpoints.save(folder / runfolder.CHECKPOINTS, checkpoint)
-
-    try:
-        return training.train(
-            training_set, validation, record.config, observe, save, start, screen.begin
-        )
-    finally:
-        screen.end()
+def _teacher(
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
+) -> Teacher | None:
+    """The run's teacher: the model it was given, or the one it makes first, or none."""
+    if record.config.teacher is None:
+        return None
+    if record.teacher is not None:
+        opened = teaching.find_again(record.teacher.path, record.teacher.sha256)
+    else:
+        made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen)
+        opened = teaching.find(made.bundle, corpus.training_part.class_names)
+    return teaching.load(opened, record.config.precision)
 
 
-def _finish(
-    folder: Path,
-    record: RunRecord,
-    trained: training.Trained,
-    validation: Dataset,
-    corpus: Corpus,
+def _make_teacher(
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
 ) -> Result:
-    """Calibrate, convert, read the test set once; bundle, report and result."""
-    temperature = calibration.fit_temperature(
-        trained.validation_logits, validation.required_labels()
-    )
-    runtime = litert.convert(trained.model, temperature)
-    test = corpus.test_part
-    tested = evaluation.evaluate(prediction.LiteRTPredictor(runtime, test.class_names), test)
-    values = {
-        "dataset": corpus.name,
-        **_result_values(record, trained, validation, temperature, tested),
-    }
-    manifest = _manifest(record, trained, validation, values, tested)
-
-    def fill(unfinished: Path) -> None:
-        (unfinished / bundle.RUNTIME).write_bytes(runtime)
-        trained.model.save(unfinished / bundle.WEIGHTS)
-        (unfinished / bundle.CARD).write_text(card.render(manifest), encoding="utf-8")
-
-    bundle.save(folder / runfolder.BUNDLE, manifest, fill)
-    report.write(
-        folder / runfolder.REPORT,
-        report=tested,
-        dataset=test,
-        history=history.read(folder),
-        facts=_facts(values),
-        title=f"{record.config.recipe} on {values['dataset']}",
-    )
-    return runfolder.write_result(folder, values)
-
-
-def _result_values(
-    record: RunRecord,
-    trained: training.Trained,
-    validation: Dataset,
-    temperature: float,
-    tested: evaluation.Report,
-) -> dict[str, Any]:
-    """The fields of Result, but for the folder."""
-    plan = trained.plan
-    right = trained.validation_logits.argmax(axis=1) == validation.required_labels()
-    return {
-        "recipe": record.config.recipe,
-        "seed": record.config.seed,
-        "fallback": record.fallback,
-        "parameters": trained.model.count_params(),
-        "steps": plan.steps,
-        "batch_size": plan.batch_size,
-        "precision": trained.config.precision,
-        "train_seconds": round(trained.train_seconds, 3),
-        "images_per_second": round(plan.steps * plan.batch_size / trained.train_seconds, 1),
-        "peak_memory_bytes": machine.peak_memory_bytes(),
-        "validation_accuracy": float(right.mean()),
-        "temperature": temperature,
-        "test_correct": tested.correct,
-        "test_n": tested.n,
-        "test_accuracy": tested.accuracy,
-        "versions": record.versions,
-        "machine": machine.describe(),
-    }
-
-
-def _manifest(
-    record: RunRecord,
-    trained: training.Trained,
-    validation: Dataset,
-    values: dict[str, Any],
-    tested: evaluation.Report,
-) -> bundle.Manifest:
-    low, high = tested.interval
-    return bundle.Manifest(
-        class_names=list(tested.class_names),
-        input_contract=CONTRACT_VERSION,
-        temperature=values["temperature"],
-        parameters=values["parameters"],
-        config=asdict(trained.config),
-        dataset=bundle.DataRecord(
-            name=values["dataset"],
-            identity=record.identity,
-            training=trained.plan.n,
-            validation=len(validation),
-            fallback=record.fallback,
-        ),
-        numbers={
-            "test_accuracy": tested.accuracy,
-            "test_correct": tested.correct,
-            "test_n": tested.n,
-            "test_accuracy_low": low,
-            "test_accuracy_high": high,
-            "negative_log_likelihood": tested.negative_log_likelihood,
-            "expected_calibration_error": tested.expected_calibration_error,
-            "validation_accuracy": values["validation_accuracy"],
-            "train_seconds": values["train_seconds"],
-        },
-        versions=record.versions,
-    )
-
-
-def _facts(values: dict[str, Any]) -> dict[str, str]:
-    """What the report lists beside its figures."""
-    peak = values["peak_memory_bytes"]
-    return {
-        "Recipe": f"{values['recipe']}, seed {values['seed']}",
-        "Data": values["dataset"] + (" (standing in for MNIST)" if values["fallback"] else ""),
-        "Parameters": f"{values['parameters']:,}",
-        "Steps": f"{values['steps']:,} of {values['batch_size']} images, {values['precision']}",
-        "Training time": f"{values['train_seconds']:.1f} s, tracing included",
-        "Speed": f"{values['images_per_second']:,.0f} images/s",
-        "Peak memory": "unknown" if peak is None else f"{peak / 2**30:.2f} GiB",
-        "Validation accuracy": f"{values['validation_accuracy']:.2%}",
-        "Temperature": f"{values['temperature']:.3f}",
-        "Machine": f"{values['machine']['processor']}, {values['machine']['cores']} cores",
-        "Versions": ", ".join(f"{name} {number}" for name, number in values["versions"].items()),
-    }
+    """The teacher's run, complete in itself: begun, continued or found finished in `folder`."""
+    if not (folder / runfolder.RECORD).exists():
+        config = _with_precision(recipes.teacher(record.config))
+        first = msgspec.structs.replace(record, config=config)
+        runfolder.write_record(runfolder.claim(folder), first)
+    finished = runfolder.read_result(folder)
+    return finished or _run(folder, runfolder.read_record(folder), corpus, screen)

@@ -7,6 +7,7 @@ Traced once for a run: a chunk takes any number of batches of one size. Draws co
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -46,8 +47,13 @@ def compile_chunk(
     config: TrainingConfig,
     plan: Plan,
     classes: int,
+    teacher: keras.Model | None = None,
 ) -> Chunk:
-    """A function of images uint8 (k, batch, 28, 28) and labels (k, batch): losses float32 (k,)."""
+    """A function of images uint8 (k, batch, 28, 28) and labels (k, batch): losses float32 (k,).
+
+    teacher: image to logits (n, classes); what it thinks of the very images that `net` sees is
+    config.teaching of each target.
+    """
     dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
 
     def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -57,6 +63,8 @@ def compile_chunk(
         if config.augments:
             pixels = augment(pixels, tf.stack([config.seed, step]), config)
         targets = _targets(labels, classes, config.label_smoothing)
+        if teacher is not None:
+            targets = _taught(targets, teacher(pixels, training=False), config)
         with tf.GradientTape() as tape:
             logits = net(pixels, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
@@ -64,13 +72,6 @@ def compile_chunk(
         optimizer.apply(gradients, net.trainable_variables)
         return loss
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, plan.batch_size, SIDE, SIDE), tf.uint8),
-            tf.TensorSpec((None, plan.batch_size), tf.uint8),
-        ],
-        autograph=False,  # it cannot read Python 3.13; the loop below is written out
-    )
     def chunk(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         count = tf.shape(images)[0]
 
@@ -81,17 +82,26 @@ def compile_chunk(
         _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
-    return chunk
+    return _graph(chunk, (None, plan.batch_size, SIDE, SIDE), (None, plan.batch_size))
 
 
 def compile_logits(net: keras.Model) -> Callable[[Any], tf.Tensor]:
     """A function of images uint8 (n, 28, 28): logits float32 (n, classes)."""
 
-    @tf.function(input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.uint8)], autograph=False)
     def logits(images: tf.Tensor) -> tf.Tensor:
         return net(tf.cast(images, tf.float32) / 255.0, training=False)
 
-    return logits
+    return _graph(logits, (None, SIDE, SIDE))
+
+
+def _graph(function: Callable[..., tf.Tensor], *shapes: tuple[int | None, ...]) -> Any:
+    """`function` of uint8 tensors, traced once. AutoGraph, which cannot read Python 3.13, is off.
+
+    TensorFlow warns where one piece of code is traced often, as an ensemble's members must be; a
+    partial stands for itself.
+    """
+    signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
+    return tf.function(partial(function), input_signature=signature, autograph=False)
 
 
 def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> None:
@@ -105,3 +115,9 @@ def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> No
 def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
     one_hot = tf.one_hot(labels, classes)
     return one_hot * (1.0 - smoothing) + smoothing / classes
+
+
+def _taught(targets: tf.Tensor, logits: tf.Tensor, config: TrainingConfig) -> tf.Tensor:
+    """`targets` (n, classes) and the probabilities of a teacher's logits, each its share."""
+    thought = tf.nn.softmax(tf.cast(logits, tf.float32) / config.teacher_temperature)
+    return (1.0 - config.teaching) * targets + config.teaching * thought

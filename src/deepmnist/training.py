@@ -8,7 +8,7 @@ Where runs live on disk, what a bundle is and how progress is drawn belong to ot
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +16,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import batches, model
+from deepmnist import batches, ensemble, model
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data.dataset import Dataset
 from deepmnist.devices import resolve_precision
-from deepmnist.errors import TrainingError
+from deepmnist.errors import ConfigError, TrainingError
 from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
@@ -50,7 +50,7 @@ class Trained:
 
     model: keras.Model
     config: TrainingConfig  # with the precision that really ran
-    plan: batches.Plan
+    plan: batches.Plan  # of one net: each member of an ensemble has as many steps
     train_seconds: float  # building, tracing and steps; validation and checkpoints not included
     validation_logits: NDArray[np.float32]  # (n, classes)
 
@@ -61,9 +61,23 @@ Begin = Callable[[batches.Plan, int], None]
 
 
 class Training:
-    """One training, from its first step or a checkpoint, to its last. All state is in variables."""
+    """One net's training, from its first step or a checkpoint, to its last.
 
-    def __init__(self, training: Dataset, validation: Dataset, config: TrainingConfig) -> None:
+    All state is in variables; a teacher's are not among them, since they never change.
+    """
+
+    def __init__(
+        self,
+        training: Dataset,
+        validation: Dataset,
+        config: TrainingConfig,
+        teacher: keras.Model | None = None,
+    ) -> None:
+        """A training at its first step. ConfigError where `config` wants a teacher and has none."""
+        if config.teaching and teacher is None:
+            raise ConfigError(
+                f"teaching = {config.teaching:g}: no teacher was given; give one, or teaching=0"
+            )
         started = time.perf_counter()
         self.training = training
         self.validation = validation
@@ -74,7 +88,9 @@ class Training:
         self.net = model.build(self.config, classes, self.config.precision)
         self.optimizer = _optimizer(self.config, self.plan.steps)
         self.optimizer.build(self.net.trainable_variables)
-        self.chunk = compile_chunk(self.net, self.optimizer, self.config, self.plan, classes)
+        self.chunk = compile_chunk(
+            self.net, self.optimizer, self.config, self.plan, classes, teacher
+        )
         self.train_seconds = time.perf_counter() - started
         self.float32_net = _float32_twin(self.net, self.config, classes)
         self.logits = compile_logits(self.float32_net)
@@ -106,7 +122,7 @@ class Training:
         """Make `count` updates within one epoch. TrainingError where a loss is no finite number."""
         started, first = time.perf_counter(), self.step
         rows = self.plan.rows(first, count)
-        losses = self.chunk(self.training.images[rows], self.labels[rows]).numpy()
+        losses = self.chunk(self.training.gather(rows), self.labels[rows]).numpy()
         elapsed = time.perf_counter() - started
         self.train_seconds += elapsed
         if not np.isfinite(losses).all():
@@ -124,11 +140,7 @@ class Training:
         """Logits (n, classes) of the validation images, in float32 whatever training runs in."""
         if self.float32_net is not self.net:
             self.float32_net.set_weights(self.net.get_weights())
-        starts = range(0, len(self.validation), VALIDATION_BATCH)
-        images = self.validation.images
-        return np.concatenate(
-            [self.logits(images[start : start + VALIDATION_BATCH]).numpy() for start in starts]
-        )
+        return _all_logits(self.logits, self.validation)
 
     def validated(self, progress: Progress) -> Progress:
         """`progress` with the validation figures of this moment."""
@@ -144,15 +156,16 @@ def train(
     save: Saver = lambda checkpoint: None,
     start: Checkpoint | None = None,
     begin: Begin = lambda plan, step: None,
+    teacher: keras.Model | None = None,
 ) -> Trained:
-    """Train `config` on `training`, from `start` if given, and return the finished model.
+    """Train one net of `config` on `training`, from `start` if given; return the finished model.
 
     `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
-    stops the run (which is raised again).
-    TrainingError where the loss or a weight is no finite number.
+    stops the run (which is raised again). `teacher`, image to logits, shares the targets as
+    config.teaching says. TrainingError where the loss or a weight is no finite number.
     """
-    run = Training(training, validation, config)
+    run = Training(training, validation, config, teacher)
     if start is not None:
         run.restore(start)
     begin(run.plan, run.step)
@@ -161,9 +174,22 @@ def train(
     except KeyboardInterrupt:
         save(run.checkpoint())
         raise
-    save(run.checkpoint())
+    if start is None or start.step < run.step:
+        save(run.checkpoint())
     return Trained(
         run.float32_net, run.config, run.plan, run.train_seconds, run.validation_logits()
+    )
+
+
+def average(trained: Sequence[Trained], config: TrainingConfig, validation: Dataset) -> Trained:
+    """Finished members of `config`, of one plan, as one model; its seconds are all of theirs."""
+    net = ensemble.average([each.model for each in trained])
+    return Trained(
+        model=net,
+        config=replace(config, precision=trained[0].config.precision),
+        plan=trained[0].plan,
+        train_seconds=sum(each.train_seconds for each in trained),
+        validation_logits=_all_logits(compile_logits(net), validation),
     )
 
 
@@ -200,6 +226,13 @@ def _rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:
     """The learning rate that update `step` (from 0) used."""
     schedule = optimizer._learning_rate  # Keras offers only the rate of the next update
     return float(schedule(step) if callable(schedule) else schedule.numpy())
+
+
+def _all_logits(logits: Callable[[Any], Any], dataset: Dataset) -> NDArray[np.float32]:
+    """Logits (n, classes) of a set's images, a part at a time."""
+    starts = range(0, len(dataset), VALIDATION_BATCH)
+    parts = (dataset.gather(slice(start, start + VALIDATION_BATCH)) for start in starts)
+    return np.concatenate([logits(part).numpy() for part in parts])
 
 
 def _float32_twin(net: keras.Model, config: TrainingConfig, classes: int) -> keras.Model:

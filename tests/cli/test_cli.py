@@ -71,6 +71,11 @@ def test_cli_page_is_what_help_says() -> None:
         (["--dataset", "minst"], "did you mean 'mnist'?"),
         (["--precision", "float16"], "must be one of auto, float32, mixed_bfloat16"),
         (["--epochs", "1", "--steps", "2"], "epochs and steps were both given"),
+        (["--members", "0"], "members = 0: expected int >= 1"),
+        (["--teaching", "0.5"], "teaching = 0.5: there is no teacher to share targets with"),
+        (["--teacher", "balanced"], "teacher = 'balanced': it would have no share in any target"),
+        (["--teacher", "ballanced", "--teaching", "1"], "did you mean 'balanced'?"),
+        (["--teacher", "distilled", "--teaching", "1"], "it is taught itself"),
         (["--config", "missing.toml"], "missing.toml cannot be read as TOML"),
         (["--resume", "nowhere"], "nowhere holds no run to resume"),
         (["--resume", "nowhere", "--dataset", "digits"], "--dataset cannot be given with --resume"),
@@ -107,6 +112,25 @@ def test_train_ends_with_the_accuracy_and_keeps_stdout_for_results(deepmnist) ->
     assert out.splitlines()[:2] == [f"Model: {Path('run/bundle')}", "Report: run/report.html"]
     assert out.splitlines()[-1].startswith("Test accuracy is ")
     assert "step 3/3" in err
+
+
+def test_a_slip_about_the_teacher_is_told_before_tensorflow_loads(deepmnist, monkeypatch) -> None:
+    monkeypatch.setattr(train_command, "_load_runs", None)
+    status, _, err = deepmnist("train", "--recipe", "distilled", "--teacher", "ensmble")
+    assert status == 2
+    assert "did you mean 'ensemble'?" in one_line(err)
+
+
+def test_a_trained_model_teaches_and_the_run_goes_on_with_it(
+    deepmnist, tmp_path, tiny_bundle
+) -> None:
+    options = ["--dataset", "digits", "--steps", "3", "--out", "run", "--quiet"]
+    taught = ["--teacher", tiny_bundle.folder, "--teaching", "0.5"]
+    assert deepmnist("train", *options, *taught)[0] == 0
+    (tmp_path / "run" / "result.json").unlink()
+    assert deepmnist("train", "--resume", "run", *taught, "--quiet")[0] == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["teacher"]["path"] == str(tiny_bundle.folder.resolve())
 
 
 def test_an_unwritable_folder_is_one_line(deepmnist, tmp_path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from deepmnist import chatter, recipes
+from deepmnist import chatter, recipes, teaching
 from deepmnist.errors import ConfigError, MissingExtraError
 
 
@@ -56,6 +56,12 @@ def train(
     shift_px: Annotated[float | None, _setting("Augmentation: +/- pixels.")] = None,
     scale: Annotated[float | None, _setting("Augmentation: +/- share of the size.")] = None,
     shear: Annotated[float | None, _setting("Augmentation: +/- share of the height.")] = None,
+    members: Annotated[int | None, _setting("Nets to train and average.")] = None,
+    teacher: Annotated[
+        str | None, _setting("Recipe to train first, or a trained model: it shares the targets.")
+    ] = None,
+    teaching: Annotated[float | None, _setting("Share of a target that is the teacher's.")] = None,
+    teacher_temperature: Annotated[float | None, _setting("Divides the teacher's logits.")] = None,
     precision: Annotated[
         str | None, _setting("Number format: auto, float32 or mixed_bfloat16.")
     ] = None,
@@ -69,7 +75,7 @@ def train(
     asked = {name: value for name, value in given.items() if value is not None}
     if config is not None:
         asked = {**recipes.read_toml(config), **asked}
-    recipes.configure(**asked)  # a slip is told before seconds are spent on loading TensorFlow
+    _check(asked, resume)  # a slip is told before seconds are spent on loading TensorFlow
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
     runs = _load_runs()
 
@@ -89,6 +95,12 @@ def train(
     print(f"Model: {result.bundle}")
     print(f"Report: {result.report}")
     print(result.summary())
+
+
+def _check(asked: dict[str, Any], resume: Path | None) -> None:
+    config = recipes.configure(**asked)
+    if resume is None:  # a run that is resumed has a teacher of its own
+        teaching.check(config)
 
 
 def _load_runs() -> ModuleType:

@@ -1,0 +1,169 @@
+"""The net that teaches another: found, checked, and read from a bundle's Keras file.
+
+A bundle is untrusted: its files are checked against its manifest, its archive's size before it is
+unpacked, and Keras' safe mode lets nothing in it run. Training the teacher belongs to runs.py, what
+the step makes of its answers to steps.py.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepmnist import bundle, recipes
+from deepmnist.contract import SIDE
+from deepmnist.errors import BundleError, ConfigError, RunError
+from deepmnist.recipes import TrainingConfig
+
+if TYPE_CHECKING:
+    import keras
+
+READOUT = "logits"  # the layer that stays float32, as in training
+UNKNOWN = "unknown"  # the recipe of a teacher whose manifest names none
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A net from image (n, 28, 28) to logits (n, classes), never trained; and what it took."""
+
+    net: keras.Model
+    train_seconds: float | None  # None where its manifest does not tell
+
+
+def check(config: TrainingConfig) -> None:
+    """ConfigError unless `config` has no teacher, or one that can be made, or names a path."""
+    if config.teacher is None and config.teaching:
+        raise ConfigError(
+            f"teaching = {config.teaching:g}: there is no teacher to share targets with; "
+            "name one with --teacher"
+        )
+    if config.teacher is not None and not config.teaching:
+        raise ConfigError(
+            f"teacher = {config.teacher!r}: it would have no share in any target; "
+            "give it one with --teaching, above 0"
+        )
+    if config.teacher is not None and not is_path(config.teacher):
+        recipes.teacher(config)
+
+
+def is_path(name: str) -> bool:
+    """Whether a teacher is named by its path: no recipe's name, and there is something there."""
+    return name not in recipes.RECIPES and os.path.exists(name)
+
+
+def find(path: str | Path, class_names: Sequence[str]) -> bundle.Bundle:
+    """The bundle, or the run's, at `path`, its files checked. BundleError where it cannot teach."""
+    opened = bundle.load(path)
+    known = opened.manifest.class_names
+    if list(known) != list(class_names):
+        raise BundleError(
+            f"{opened.folder} tells {_listed(known)} and the data holds {_listed(class_names)}; "
+            "a teacher must know the same classes, in the same order"
+        )
+    return opened
+
+
+def find_again(path: str, sha256: str) -> bundle.Bundle:
+    """The teacher that a run began with. RunError where it is gone, or another lies there now."""
+    if not os.path.exists(path):
+        raise RunError(f"the run's teacher, {path}, is gone; say where it is now with --teacher")
+    opened = bundle.load(path)
+    if identity(opened) != sha256:
+        raise RunError(
+            f"the run was started with another teacher than {path} holds now; "
+            "give the one it had with --teacher, or start a new run with --out"
+        )
+    return opened
+
+
+def identity(opened: bundle.Bundle) -> str:
+    """SHA-256 of the file that teaches."""
+    return opened.manifest.files[bundle.WEIGHTS].sha256
+
+
+def recipe(opened: bundle.Bundle) -> str:
+    """The name of the recipe that made it, as its manifest tells."""
+    name = opened.manifest.config.get("recipe")
+    return name if isinstance(name, str) else UNKNOWN
+
+
+def may_know_validation(opened: bundle.Bundle, data: str, config: TrainingConfig) -> bool:
+    """Whether it was trained on the data set of identity `data`, but split otherwise."""
+    manifest = opened.manifest
+    other_split = manifest.config.get("validation_share") != config.validation_share
+    return manifest.dataset.identity == data and other_split
+
+
+def load(opened: bundle.Bundle, precision: str) -> Teacher:
+    """The net of a checked bundle, computing in `precision`, a Keras dtype policy's name.
+
+    BundleError where its Keras file is none, could run code, or holds another kind of net.
+    """
+    _check_archive(opened.weights)
+    net = _read(opened.weights)
+    _check_shapes(opened, net)
+    net.trainable = False
+    if precision != "float32":
+        _compute_in(net, precision)
+    seconds = opened.manifest.numbers.get("train_seconds")
+    return Teacher(net, float(seconds) if isinstance(seconds, int | float) else None)
+
+
+def _check_archive(path: Path) -> None:
+    """BundleError unless `path` is a ZIP file that unpacks to a size a model may have."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise BundleError(f"{path} is no Keras file: {error}; train the teacher anew") from error
+    if size > bundle.MAX_FILE_BYTES:
+        raise BundleError(
+            f"{path} unpacks to {size:,} bytes; at most {bundle.MAX_FILE_BYTES:,} are read"
+        )
+
+
+def _read(path: Path) -> keras.Model:
+    import keras
+
+    from deepmnist import model  # noqa: F401  # its import registers the layers that are our own
+
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # whatever Keras trips over in a file that others wrote
+        reason = " ".join(str(error).split())[:200]
+        raise BundleError(
+            f"{path} cannot be read as a Keras model ({type(error).__name__}: {reason}); "
+            "train the teacher anew"
+        ) from error
+
+
+def _check_shapes(opened: bundle.Bundle, net: keras.Model) -> None:
+    needed = [(None, SIDE, SIDE)], [(None, len(opened.manifest.class_names))]
+    found = [[tuple(end.shape) for end in getattr(net, ends, [])] for ends in ("inputs", "outputs")]
+    if tuple(found) != needed:
+        raise BundleError(
+            f"{opened.weights} takes {found[0]} and gives {found[1]}; a teacher must take "
+            f"{needed[0]} and give {needed[1]}; train it anew"
+        )
+
+
+def _compute_in(net: keras.Model, precision: str) -> None:
+    """Let every layer but the readout compute in `precision`; the weights stay float32."""
+    import keras
+
+    for layer in net.layers:
+        if isinstance(layer, keras.Model):
+            _compute_in(layer, precision)
+        elif layer.name != READOUT:
+            layer.dtype_policy = precision
+
+
+def _listed(class_names: Sequence[str]) -> str:
+    """`10 classes (0, 1, 2, ...)`."""
+    shown = ", ".join(name if name.isprintable() else "?" for name in class_names[:3])
+    more = ", ..." if len(class_names) > 3 else ""
+    return f"{len(class_names)} classes ({shown}{more})"
