@@ -21,16 +21,19 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 LEVELS = {
     0: "errors contract atomic chatter machine images pictures",
     1: "bundle card prediction calibration model augmentation recipes batches data history"
-    " runfolder devices checkpoints display muon",
-    2: "steps training evaluation classification",
-    3: "report export",
+    " runfolder devices checkpoints display muon ensemble normalization edges",
+    2: "steps training evaluation classification teaching",
+    3: "report export members delivery",
     4: "runs",
     5: "cli",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}
 
 TENSORFLOW = {"tensorflow", "keras"}
-MAY_LOAD_TENSORFLOW = {"model", "augmentation", "muon", "steps", "training", "devices", "export"}
+MAY_LOAD_TENSORFLOW = {
+    *("model", "edges", "normalization", "augmentation", "muon"),
+    *("steps", "training", "devices", "export"),
+}
 
 MAX_LINES = 350
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 
 import keras
 from keras import layers, ops
-from keras.initializers import Constant, HeNormal, TruncatedNormal
+from keras.initializers import Constant, HeNormal, Initializer, TruncatedNormal
 
 from deepmnist.contract import SIDE
+from deepmnist.edges import OrientedEdges
+from deepmnist.normalization import FusedNormalization
 from deepmnist.recipes import TrainingConfig
 
 SEEDS_A_RUN = 1_000  # initializers and masks draw from seed * 1,000 upwards, one each
@@ -60,46 +62,89 @@ def tutorial(
 def fast(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
-    """The least that reads 99 of 100: two pixels of margin go, since MNIST's digits fill 20."""
-    middle = image[:, 2:-2, 2:-2]  # (n, 24, 24)
-    return _pooled(middle, (16, 32, 64), classes, dropout, seeds, dtype)
+    """The least that reads 99 of 100.
+
+    Two pixels of margin go, since MNIST's digits fill 20. The first layer is given, not learned, so
+    the way back ends at the second. Pooling before the activation gives the same values and leaves
+    ReLU a quarter of the work.
+    """
+    x = ops.expand_dims(image[:, 2:-2, 2:-2], -1)  # (n, 24, 24, 1)
+    edges = _convolution(8, 5, OrientedEdges(), dtype, "edges")
+    edges.trainable = False
+    x = layers.MaxPooling2D(dtype=dtype, name="pool1")(edges(x))  # (n, 10, 10, 8)
+    x = layers.ReLU(dtype=dtype, name="relu1")(x)
+    x = _convolution(48, 3, HeNormal(seed=next(seeds)), dtype, "conv2", use_bias=True)(x)
+    x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 4, 4, 48)
+    x = layers.ReLU(dtype=dtype, name="relu2")(x)
+    return _readout(_flat(x), 64, classes, dropout, seeds, dtype)
 
 
 def balanced(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
-    """The same on the whole image, twice as wide."""
-    return _pooled(image, (32, 64, 128), classes, dropout, seeds, dtype)
+    """Few, wide operations: on a processor each small one costs more to start than to compute."""
+    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
+    x = _block(x, 32, 5, 1, seeds, dtype, pool=True)  # (n, 12, 12, 32)
+    x = _block(x, 64, 3, 2, seeds, dtype, pool=True)  # (n, 5, 5, 64)
+    return _readout(_flat(x), 128, classes, dropout, seeds, dtype)
 
 
-def _pooled(
-    image: keras.KerasTensor,
-    widths: tuple[int, int, int],
+def _block(
+    x: keras.KerasTensor,
+    filters: int,
+    side: int,
+    number: int,
+    seeds: Iterator[int],
+    dtype: str,
+    pool: bool = False,
+    padding: str = "valid",
+) -> keras.KerasTensor:
+    """Convolution, pooling where asked, normalisation, ReLU: what follows pooling is a quarter."""
+    kernel = HeNormal(seed=next(seeds))
+    x = _convolution(filters, side, kernel, dtype, f"conv{number}", padding=padding)(x)
+    if pool:
+        x = layers.MaxPooling2D(dtype=dtype, name=f"pool{number}")(x)
+    x = FusedNormalization(dtype=dtype, name=f"norm{number}")(x)
+    return layers.ReLU(dtype=dtype, name=f"relu{number}")(x)
+
+
+def _convolution(
+    filters: int,
+    side: int,
+    kernel: Initializer,
+    dtype: str,
+    name: str,
+    padding: str = "valid",
+    use_bias: bool = False,
+) -> keras.Layer:
+    return layers.Conv2D(
+        filters,
+        side,
+        padding=padding,
+        use_bias=use_bias,
+        kernel_initializer=kernel,
+        dtype=dtype,
+        name=name,
+    )
+
+
+def _flat(x: keras.KerasTensor) -> keras.KerasTensor:
+    """(n, h, w, c) -> (n, h * w * c), every size named, so that no file computes it again."""
+    return ops.reshape(x, (-1, math.prod(x.shape[1:])))
+
+
+def _readout(
+    x: keras.KerasTensor,
+    width: int,
     classes: int,
     dropout: float,
     seeds: Iterator[int],
     dtype: str,
 ) -> keras.KerasTensor:
-    """Few, wide operations: on a processor each small one costs more to start than to compute.
-
-    Pooling before the activation gives the same values and leaves ReLU a quarter of the work.
-    Shapes for an image of side s = 28, and for one of s = 24.
-    """
-
-    def weights() -> HeNormal:
-        return HeNormal(seed=next(seeds))
-
-    first, second, third = widths
-    x = ops.expand_dims(image, -1)  # (n, s, s, 1)
-    x = layers.Conv2D(first, 5, kernel_initializer=weights(), dtype=dtype, name="conv1")(x)
-    x = layers.MaxPooling2D(dtype=dtype, name="pool1")(x)  # (n, 12, 12, first), (n, 10, 10, first)
-    x = layers.ReLU(dtype=dtype, name="relu1")(x)
-    x = layers.Conv2D(second, 3, kernel_initializer=weights(), dtype=dtype, name="conv2")(x)
-    x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 5, 5, second), (n, 4, 4, second)
-    x = layers.ReLU(dtype=dtype, name="relu2")(x)
-    x = ops.reshape(x, (-1, math.prod(x.shape[1:])))  # (n, 25 * second), (n, 16 * second)
-    x = layers.Dense(third, "relu", kernel_initializer=weights(), dtype=dtype, name="dense")(x)
-    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)  # (n, third)
+    """A dense layer with dropout, then logits that start at zero and stay in float32."""
+    kernel = HeNormal(seed=next(seeds))
+    x = layers.Dense(width, "relu", kernel_initializer=kernel, dtype=dtype, name="dense")(x)
+    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)
     return layers.Dense(classes, kernel_initializer="zeros", dtype="float32", name="logits")(x)
 
 

@@ -45,11 +45,13 @@ def test_probabilities_are_the_nets_at_its_temperature(net, interpreter, n: int)
 def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpreter) -> None:
     operations = {operation["op_name"] for operation in interpreter._get_ops_details()}
     assert operations <= {
+        "ADD",
         "CONV_2D",
         "DELEGATE",
         "EXPAND_DIMS",
         "FULLY_CONNECTED",
         "MAX_POOL_2D",
+        "MUL",
         "RELU",
         "RESHAPE",
         "SOFTMAX",
