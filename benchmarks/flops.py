@@ -19,8 +19,11 @@ from typing import Any
 import keras
 from keras import layers
 
+from deepmnist.normalization import FusedNormalization
+
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 POOLS = (layers.MaxPooling2D, layers.AveragePooling2D)
+NORMALISATIONS = (layers.BatchNormalization, FusedNormalization)
 GLOBAL_POOLS = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 NORMALISATION = 4  # operations a number: less the mean, over the deviation, times scale, plus shift
 MATRIX_PRODUCTS = {"Matmul", "Einsum", "Dot", "Tensordot", "Conv", "ConvTranspose", "DepthwiseConv"}
@@ -128,7 +131,7 @@ def _elementwise(operation: Any, inputs: int, outputs: int) -> int:
     if isinstance(operation, (*CONVOLUTIONS, layers.Dense)):
         activated = operation.activation is not keras.activations.linear
         return outputs * (operation.use_bias + activated)
-    if isinstance(operation, layers.BatchNormalization):
+    if isinstance(operation, NORMALISATIONS):
         return outputs * NORMALISATION
     if isinstance(operation, POOLS):
         return outputs * prod(operation.pool_size)

@@ -46,13 +46,13 @@ class Subject:
 
 
 def main(
-    recipe: Annotated[list[str] | None, typer.Option(help="Default: every recipe.")] = None,
+    recipe: Annotated[list[str] | None, typer.Option(help="Default: every net.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Chunks of each recipe.")] = 5,
     profiled: Annotated[str, typer.Option(help="Recipe whose step is taken apart.")] = "fast",
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds mnist/.")] = None,
 ) -> None:
     """Measure, print, write benchmarks/results/limits.json."""
-    names = recipe or list(recipes.RECIPES)
+    names = recipe or [name for name, each in recipes.RECIPES.items() if _stands_alone(each)]
     parts = split_validation(load("mnist", data_dir).training_part)
     subjects = {name: _subject(recipes.configure(name), *parts) for name in names}
     peaks = {dtype: [peak(dtype)] for dtype in ("float32", "bfloat16")}
@@ -69,6 +69,11 @@ def main(
         figures["profile"] = {"recipe": profiled, **_profile(subjects[profiled])}
     _print(figures)
     print(results.write("limits", figures))
+
+
+def _stands_alone(config: recipes.TrainingConfig) -> bool:
+    """Whether its step is its net's alone: no teacher answers in it, and no other has the same."""
+    return config.teacher is None and config.members == 1
 
 
 def _subject(config: recipes.TrainingConfig, *parts: Any) -> Subject:

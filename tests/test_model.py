@@ -53,6 +53,17 @@ def test_tutorial_has_the_parameters_of_the_text() -> None:
     assert net.count_params() == TUTORIAL_PARAMETERS
 
 
+def test_tiny_has_no_more_parameters_than_the_smallest_net_published() -> None:
+    net = model.build(recipes.configure("tiny"), 10)
+    assert net.count_params() <= 6_260  # running statistics included
+
+
+def test_fast_learns_nothing_before_its_second_layer() -> None:
+    net = model.build(recipes.configure("fast"), 10)
+    assert not net.get_layer("edges").trainable_variables
+    assert net.trainable_variables[0] is net.get_layer("conv2").kernel
+
+
 def test_tutorial_starts_as_the_text_says() -> None:
     net = model.build(recipes.configure("tutorial"), 10)
     for layer in net.layers:

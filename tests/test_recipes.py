@@ -67,7 +67,7 @@ TOO_HIGH = {
     "seed": (2**31, "<= 2147483647"),
 }
 CHOICES = {
-    "architecture": "must be one of tutorial, fast, balanced",
+    "architecture": "must be one of tutorial, fast, balanced, accurate, tiny",
     "optimizer": "must be one of adam, muon",
     "schedule": "must be one of constant, one_cycle",
     "precision": "must be one of auto, float32, mixed_bfloat16",
@@ -190,7 +190,7 @@ def test_an_endless_value_is_cut_in_the_message() -> None:
 
 def test_an_unknown_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(
-        ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: balanced, .*fast"
+        ConfigError, match=r"recipe 'fats'; did you mean 'fast'\? known: accurate, .*fast"
     ):
         configure("fats")
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from deepmnist import batches, model, recipes, steps
 
@@ -105,3 +106,26 @@ def test_logits_are_those_of_the_net_on_ink_in_unit_range() -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
     expected = net(images.astype(np.float32) / 255, training=False)
     np.testing.assert_allclose(steps.compile_logits(net)(images), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, steps.SHORT])
+def test_only_a_short_run_goes_without_the_graph_optimiser_and_leaves_it_on(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optimizers = tf.config.optimizer
+    asked = []
+    change = optimizers.set_experimental_options
+    monkeypatch.setattr(
+        optimizers,
+        "set_experimental_options",
+        lambda options: (asked.append(options), change(options)),
+    )
+    config = recipes.configure("fast", batch_size=2, steps=count)
+    net = model.build(config, 10)
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(net.trainable_variables)
+    chunk = steps.compile_chunk(net, optimizer, config, batches.plan(config, 2), 10)
+    chunk(np.zeros((1, 2, 28, 28), np.uint8), np.zeros((1, 2), np.uint8))
+    short = [{"disable_meta_optimizer": True}, {"disable_meta_optimizer": False}]
+    assert asked == (short if count < steps.SHORT else [])
+    assert not optimizers.get_experimental_options().get("disable_meta_optimizer", False)

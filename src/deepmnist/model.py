@@ -84,9 +84,57 @@ def balanced(
 ) -> keras.KerasTensor:
     """Few, wide operations: on a processor each small one costs more to start than to compute."""
     x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
-    x = _block(x, 32, 5, 1, seeds, dtype, pool=True)  # (n, 12, 12, 32)
-    x = _block(x, 64, 3, 2, seeds, dtype, pool=True)  # (n, 5, 5, 64)
+    x = _block(x, 32, 5, 1, seeds, dtype)  # (n, 12, 12, 32)
+    x = _block(x, 64, 3, 2, seeds, dtype)  # (n, 5, 5, 64)
     return _readout(_flat(x), 128, classes, dropout, seeds, dtype)
+
+
+def accurate(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """The same, half as wide again."""
+    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
+    x = _block(x, 48, 5, 1, seeds, dtype)  # (n, 12, 12, 48)
+    x = _block(x, 96, 3, 2, seeds, dtype)  # (n, 5, 5, 96)
+    return _readout(_flat(x), 128, classes, dropout, seeds, dtype)
+
+
+def tiny(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """Depth without weights: two kernels, each used three times over, with a way around each use.
+
+    Every use has a normalisation of its own, which is all that sets them apart.
+    """
+    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
+    x = _convolution(16, 5, HeNormal(seed=next(seeds)), dtype, "conv1")(x)
+    x = layers.MaxPooling2D(dtype=dtype, name="pool1")(x)  # (n, 12, 12, 16)
+    x = _normalised(x, dtype, "stem")
+    x = _refined(x, 3, next(seeds), dtype, "coarse")  # (n, 12, 12, 16)
+    x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 6, 6, 16)
+    x = _refined(x, 3, next(seeds), dtype, "fine")  # (n, 6, 6, 16)
+    x = _convolution(30, 1, HeNormal(seed=next(seeds)), dtype, "widen")(x)
+    x = _normalised(x, dtype, "wide")  # (n, 6, 6, 30)
+    x = layers.GlobalAveragePooling2D(dtype=dtype, name="mean")(x)  # (n, 30)
+    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)
+    return layers.Dense(classes, kernel_initializer="zeros", dtype="float32", name="logits")(x)
+
+
+def _refined(
+    x: keras.KerasTensor, times: int, seed: int, dtype: str, name: str
+) -> keras.KerasTensor:
+    """One 3x3 convolution applied `times` over, each time added to what it was given."""
+    convolution = _convolution(x.shape[-1], 3, HeNormal(seed), dtype, name, padding="same")
+    for use in range(1, times + 1):
+        found = _normalised(convolution(x), dtype, f"{name}{use}")
+        x = layers.Add(dtype=dtype, name=f"{name}{use}_sum")([x, found])
+    return x
+
+
+def _normalised(x: keras.KerasTensor, dtype: str, name: str) -> keras.KerasTensor:
+    """Normalisation and SiLU, which a small net uses better than ReLU."""
+    x = FusedNormalization(dtype=dtype, name=f"{name}_norm")(x)
+    return layers.Activation("silu", dtype=dtype, name=f"{name}_silu")(x)
 
 
 def _block(
@@ -96,14 +144,10 @@ def _block(
     number: int,
     seeds: Iterator[int],
     dtype: str,
-    pool: bool = False,
-    padding: str = "valid",
 ) -> keras.KerasTensor:
-    """Convolution, pooling where asked, normalisation, ReLU: what follows pooling is a quarter."""
-    kernel = HeNormal(seed=next(seeds))
-    x = _convolution(filters, side, kernel, dtype, f"conv{number}", padding=padding)(x)
-    if pool:
-        x = layers.MaxPooling2D(dtype=dtype, name=f"pool{number}")(x)
+    """Convolution, pooling, normalisation, ReLU: what follows pooling is a quarter of the work."""
+    x = _convolution(filters, side, HeNormal(seed=next(seeds)), dtype, f"conv{number}")(x)
+    x = layers.MaxPooling2D(dtype=dtype, name=f"pool{number}")(x)
     x = FusedNormalization(dtype=dtype, name=f"norm{number}")(x)
     return layers.ReLU(dtype=dtype, name=f"relu{number}")(x)
 
@@ -149,7 +193,9 @@ def _readout(
 
 
 ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {
+    "accurate": accurate,
     "balanced": balanced,
     "fast": fast,
+    "tiny": tiny,
     "tutorial": tutorial,
 }

@@ -30,7 +30,9 @@ class TrainingConfig:
     """One run, complete but for the data. Equal configurations on equal data give equal weights."""
 
     recipe: str  # the named recipe it started from
-    architecture: Literal["tutorial", "fast", "balanced"]  # a function of model.py
+    architecture: Literal[
+        "tutorial", "fast", "balanced", "accurate", "tiny"
+    ]  # a function of model.py
     epochs: Positive = 1.0  # passes over the training images
     steps: Count | None = None  # updates; when given it stands in for epochs
     minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # a small set gets more epochs for it
@@ -86,7 +88,7 @@ TUTORIAL = TrainingConfig(
 FAST = TrainingConfig(
     recipe="fast",
     architecture="fast",
-    steps=140,
+    steps=120,
     batch_size=256,
     optimizer="muon",
     learning_rate=0.01,
@@ -102,7 +104,7 @@ FAST = TrainingConfig(
 BALANCED = TrainingConfig(
     recipe="balanced",
     architecture="balanced",
-    epochs=5,
+    epochs=4,
     minimum_steps=400,
     batch_size=256,
     optimizer="muon",
@@ -118,13 +120,16 @@ BALANCED = TrainingConfig(
     shear=0.1,
 )
 
-# Not measured yet.
-ENSEMBLE = replace(BALANCED, recipe="ensemble", members=5)
+ACCURATE = replace(BALANCED, recipe="accurate", architecture="accurate", epochs=10, members=2)
 
-# Not measured yet.
-DISTILLED = replace(BALANCED, recipe="distilled", teacher=ENSEMBLE.recipe, teaching=0.9)
+ENSEMBLE = replace(ACCURATE, recipe="ensemble", members=6)
 
-RECIPES = {recipe.recipe: recipe for recipe in (FAST, BALANCED, ENSEMBLE, DISTILLED, TUTORIAL)}
+DISTILLED = replace(BALANCED, recipe="distilled", epochs=12, teacher=ENSEMBLE.recipe, teaching=0.9)
+
+TINY = replace(BALANCED, recipe="tiny", architecture="tiny", epochs=60, label_smoothing=0.05)
+
+ALL = (FAST, BALANCED, ACCURATE, ENSEMBLE, DISTILLED, TINY, TUTORIAL)
+RECIPES = {recipe.recipe: recipe for recipe in ALL}
 DEFAULT_RECIPE = FAST.recipe
 
 

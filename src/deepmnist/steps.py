@@ -6,7 +6,8 @@ Traced once for a run: a chunk takes any number of batches of one size. Draws co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
+SHORT = 500  # steps, in which what TensorFlow's graph optimiser saves does not pay for itself
 
 Chunk = Callable[[Any, Any], tf.Tensor]
 
@@ -82,7 +84,8 @@ def compile_chunk(
         _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
-    return _graph(chunk, (None, plan.batch_size, SIDE, SIDE), (None, plan.batch_size))
+    graph = _graph(chunk, (None, plan.batch_size, SIDE, SIDE), (None, plan.batch_size))
+    return _taken_as_it_is(graph) if plan.steps < SHORT else graph
 
 
 def compile_logits(net: keras.Model) -> Callable[[Any], tf.Tensor]:
@@ -102,6 +105,28 @@ def _graph(function: Callable[..., tf.Tensor], *shapes: tuple[int | None, ...]) 
     """
     signature = [tf.TensorSpec(shape, tf.uint8) for shape in shapes]
     return tf.function(partial(function), input_signature=signature, autograph=False)
+
+
+def _taken_as_it_is(graph: Chunk) -> Chunk:
+    """`graph` without TensorFlow's graph optimiser, whose first pass takes a tenth of a second."""
+
+    def call(images: Any, labels: Any) -> tf.Tensor:
+        with _no_graph_optimiser():
+            return graph(images, labels)
+
+    return call
+
+
+@contextmanager
+def _no_graph_optimiser() -> Iterator[None]:
+    """Off, and afterwards as it was: the setting is the whole process's."""
+    name = "disable_meta_optimizer"
+    before = tf.config.optimizer.get_experimental_options().get(name, False)
+    tf.config.optimizer.set_experimental_options({name: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> None:

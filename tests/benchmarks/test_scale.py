@@ -36,7 +36,9 @@ def test_memory_of_a_mapped_file_is_told_apart_from_the_process_s_own(tmp_path: 
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         assert np.frombuffer(mapped, np.uint8).sum() == 0
         memory.stage("mapped")
-        own = np.ones(size, np.uint8)
+        fresh = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)  # nobody's before
+        own = np.frombuffer(fresh, np.uint8)
+        own[:] = 1
         memory.stage("own")
         mapped.close()
     stages = memory.figures()["stages"]

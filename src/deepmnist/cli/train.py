@@ -34,7 +34,9 @@ def train(
     resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
     tensorboard: Annotated[bool, Option("--tensorboard", help="Write event files.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
-    architecture: Annotated[str | None, _setting("Network: fast, balanced or tutorial.")] = None,
+    architecture: Annotated[
+        str | None, _setting("Network: fast, balanced, accurate, tiny or tutorial.")
+    ] = None,
     epochs: Annotated[float | None, _setting("Passes over the training images.")] = None,
     steps: Annotated[int | None, _setting("Updates, instead of epochs.")] = None,
     minimum_steps: Annotated[int | None, _setting("Least updates, for small sets.")] = None,
