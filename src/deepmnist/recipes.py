@@ -120,13 +120,23 @@ BALANCED = TrainingConfig(
     shear=0.1,
 )
 
-ACCURATE = replace(BALANCED, recipe="accurate", architecture="accurate", epochs=10, members=2)
+ACCURATE = replace(BALANCED, recipe="accurate", architecture="accurate", epochs=10)
 
 ENSEMBLE = replace(ACCURATE, recipe="ensemble", members=6)
 
 DISTILLED = replace(BALANCED, recipe="distilled", epochs=12, teacher=ENSEMBLE.recipe, teaching=0.9)
 
-TINY = replace(BALANCED, recipe="tiny", architecture="tiny", epochs=60, label_smoothing=0.05)
+TINY = replace(
+    BALANCED,
+    recipe="tiny",
+    architecture="tiny",
+    epochs=15,
+    kernel_rate=20.0,
+    label_smoothing=0.05,
+    rotation_deg=8.0,
+    shift_px=1.0,
+    scale=0.08,
+)
 
 ALL = (FAST, BALANCED, ACCURATE, ENSEMBLE, DISTILLED, TINY, TUTORIAL)
 RECIPES = {recipe.recipe: recipe for recipe in ALL}
