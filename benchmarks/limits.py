@@ -52,7 +52,7 @@ def main(
     data_dir: Annotated[Path | None, typer.Option(help="Folder that holds mnist/.")] = None,
 ) -> None:
     """Measure, print, write benchmarks/results/limits.json."""
-    names = recipe or [name for name, each in recipes.RECIPES.items() if _stands_alone(each)]
+    names = recipe or [name for name, each in recipes.RECIPES.items() if each.architecture == name]
     parts = split_validation(load("mnist", data_dir).training_part)
     subjects = {name: _subject(recipes.configure(name), *parts) for name in names}
     peaks = {dtype: [peak(dtype)] for dtype in ("float32", "bfloat16")}
@@ -69,11 +69,6 @@ def main(
         figures["profile"] = {"recipe": profiled, **_profile(subjects[profiled])}
     _print(figures)
     print(results.write("limits", figures))
-
-
-def _stands_alone(config: recipes.TrainingConfig) -> bool:
-    """Whether its step is its net's alone: no teacher answers in it, and no other has the same."""
-    return config.teacher is None and config.members == 1
 
 
 def _subject(config: recipes.TrainingConfig, *parts: Any) -> Subject:
