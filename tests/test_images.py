@@ -59,7 +59,7 @@ def test_the_digit_is_the_one_drawn(name: str) -> None:
     direct = drawn(
         DIGITS[name], side=28, size=18 / 28, at=(5 / 28, 5 / 28), width=0.12, paper=0, ink=255
     )
-    assert difference(image, images.prepare(direct)) < 0.35
+    assert difference(image, images.prepare(direct)) < 0.4
     others = [images.prepare(drawn(DIGITS[other])) for other in DIGITS if other != name]
     assert min(difference(image, other) for other in others) > 0.6
 
@@ -130,25 +130,6 @@ def test_what_breaks_the_contract_is_no_image(change) -> None:
     assert not images.meets_contract(change(image).astype(np.uint8))
 
 
-# ---- polarity -----------------------------------------------------------------------------------
-
-
-@given(arrays.arrays(np.uint8, st.tuples(st.integers(2, 40), st.integers(2, 40))))
-def test_both_polarities_of_anything_give_the_same_image(picture: Grey) -> None:
-    strip = picture[images._strip(picture.shape)]
-    if float(np.median(strip)) != float(picture.mean()):  # a tie has no side
-        np.testing.assert_array_equal(images.prepare(picture), images.prepare(255 - picture))
-
-
-@pytest.mark.parametrize("name", DIGITS)
-@pytest.mark.parametrize("side", [28, 57, 200, 1200])
-def test_both_polarities_of_a_digit_give_the_same_image(name: str, side: int) -> None:
-    picture = drawn(DIGITS[name], side=side)
-    assert not images.paper_is_dark(picture)
-    assert images.paper_is_dark(255 - picture)
-    np.testing.assert_array_equal(images.prepare(picture), images.prepare(255 - picture))
-
-
 # ---- paper, place, size, level ------------------------------------------------------------------
 
 
@@ -203,6 +184,32 @@ def test_a_second_stroke_of_the_digit_is_kept() -> None:
     assert difference(images.prepare(drawn(apart)), images.prepare(drawn(apart[:1]))) > 0.3
 
 
+@pytest.mark.parametrize("inset", [0, 14])
+def test_a_box_around_the_digit_is_dropped(inset: int) -> None:
+    picture = drawn()
+    cv2.rectangle(picture, (inset, inset), (199 - inset, 199 - inset), 30, 3)
+    assert difference(images.prepare(drawn()), images.prepare(picture)) < 0.1
+
+
+def test_a_rule_through_the_digit_is_dropped_and_the_digit_mended() -> None:
+    picture = drawn(width=0.1)
+    cv2.line(picture, (0, 88), (199, 92), 40, 2, cv2.LINE_AA)
+    assert difference(images.prepare(drawn(width=0.1)), images.prepare(picture)) < 0.2
+
+
+def test_the_edge_of_a_hard_shadow_is_not_taken_for_ink() -> None:
+    shade = np.where(np.add.outer(np.arange(200), np.arange(200)) > 190, 0.5, 1.0)
+    picture = (drawn(ink=20) * shade).round().astype(np.uint8)
+    assert difference(images.prepare(drawn(ink=20)), images.prepare(picture)) < 0.3
+
+
+def test_a_dark_desk_beside_the_paper_is_not_the_paper() -> None:
+    picture = drawn()
+    picture[:, :22] = picture[:18] = 45
+    picture[40:160, 50:160] = drawn()[40:160, 50:160]
+    assert difference(images.prepare(drawn()), images.prepare(picture)) < 0.3
+
+
 @pytest.mark.parametrize("sides", ["left", "left and lower", "all"])
 def test_a_frame_along_the_border_is_dropped(sides: str) -> None:
     picture = drawn()
@@ -237,10 +244,6 @@ def test_one_level_gives_zeros(level: int, side: int) -> None:
 def test_noise_gives_zeros(side: int, deviation: float) -> None:
     noise = np.random.default_rng(0).normal(180, deviation, (side, side))
     assert not images.prepare(np.clip(noise, 0, 255).astype(np.uint8)).any()
-
-
-def test_ink_of_one_level_everywhere_has_no_strokes() -> None:
-    assert not images.find_strokes(np.full((5, 5), 90, np.uint8)).any()
 
 
 def test_ink_fainter_than_paper_grain_gives_zeros() -> None:

@@ -8,21 +8,21 @@ and no model, and it takes all strokes in a picture for one digit.
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist import ink, rulings
 from deepmnist.contract import BOX, CENTRE, INK, SIDE
 from deepmnist.errors import PictureError
 
-WORK_SIDE = 512  # pixels; a picture with a longer side is reduced to this one first
+WORK_SIDE = 320  # pixels; a picture with a longer side is reduced to this one first
+RULING = 0.6  # of the shorter side: lines so long may be of a form, not of the digit
+LEAST_SIDE = 128  # pixels; a smaller one is enlarged, so that thresholds find edges between pixels
 
 Grey = NDArray[np.uint8]  # 0..255
 Ink = NDArray[np.float32]  # 0 paper .. 1 full stroke
 Mask = NDArray[np.bool_]
-Levels = TypeVar("Levels", Grey, Ink)
 
 
 def prepare(picture: Grey) -> Grey:
@@ -37,12 +37,11 @@ def prepare(picture: Grey) -> Grey:
     for image in (picture, INK - picture):
         if meets_contract(image):
             return image.copy()
-    light_on_dark = picture if paper_is_dark(picture) else INK - picture
-    ink = ink_above_paper(_resized(light_on_dark, min(WORK_SIDE, max(picture.shape))))
-    strokes = find_strokes(ink)
-    if not strokes.any():
+    found = ink.find(picture, LEAST_SIDE, WORK_SIDE)
+    if not found.strokes.any():
         return np.zeros((SIDE, SIDE), np.uint8)
-    return _centred(_boxed(*_cropped(ink, strokes)))
+    found = rulings.removed(found, RULING * min(found.strokes.shape))
+    return _centred(_boxed(*_cropped(found.levels, _digit(found.strokes))))
 
 
 def _check(picture: Grey) -> None:
@@ -77,79 +76,17 @@ def meets_contract(image: Grey) -> bool:
     return LEAST_BOX <= longest <= BOX and off_centre <= CENTRE_TOLERANCE
 
 
-# ---- polarity: which side is paper --------------------------------------------------------------
+# ---- which strokes are the digit ----------------------------------------------------------------
 
-STRIP = 1 / 8  # of each side: the strip along the border, where paper shows and frames lie
-
-
-def paper_is_dark(picture: Grey) -> bool:
-    """Whether the strip along the border is darker (its median) than the whole (its mean).
-
-    The median overlooks a frame or a grid line, as long as it fills less than half of the strip.
-    """
-    return bool(np.median(picture[_strip(picture.shape)]) < picture.mean())
-
-
-def _strip(shape: tuple[int, ...]) -> Mask:
-    height, width = shape
-    rows, columns = max(1, round(height * STRIP)), max(1, round(width * STRIP))
-    strip = np.ones((height, width), np.bool_)
-    strip[rows : height - rows, columns : width - columns] = False
-    return strip
-
-
-# ---- paper: what light falls on it --------------------------------------------------------------
-
-PAPER_SIDE = 64  # pixels, the longest side of the copy on which the paper's level is estimated
-PAPER_WINDOW = 33  # pixels of that copy: wider than any stroke, so that paper shows in each window
-
-
-def ink_above_paper(light_on_dark: Grey) -> Grey:
-    """How much lighter than its paper each pixel is: uint8 (height, width), 0 is paper.
-
-    The paper's level is a morphological opening (lightest of the darkest nearby), smoothed: it
-    follows light that falls unevenly, and no stroke.
-    """
-    height, width = light_on_dark.shape
-    window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (PAPER_WINDOW, PAPER_WINDOW))
-    paper = cv2.morphologyEx(_resized(light_on_dark, PAPER_SIDE), cv2.MORPH_OPEN, window)
-    paper = cv2.blur(paper, (PAPER_WINDOW // 2, PAPER_WINDOW // 2))
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.subtract(light_on_dark, paper), np.uint8)
-
-
-# ---- strokes: which pixels are the digit --------------------------------------------------------
-
-LEAST_CONTRAST = 16  # levels of 255 between ink and paper; anything fainter is the paper's grain
-NOISE_FACTOR = 3  # ink stands out from paper by this many times the usual step between neighbours
 FRAME_SHARE = 0.5  # a connected stroke with more of its pixels in the strip is a frame, no digit
 SPECK_SHARE = 0.1  # of the largest stroke's pixels: what has fewer is a speck
 
 
-def find_strokes(ink: Grey) -> Mask:
-    """The pixels of the digit's strokes, bool (height, width); none where there is no digit.
-
-    Otsu's threshold, without frames along the border and without specks.
-    """
-    level, _ = cv2.threshold(ink, 0, INK, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    mask = ink > level
-    if mask.all() or not mask.any() or _is_grain(ink, mask):
-        return np.zeros_like(mask)
-    return _without_frames_and_specks(mask)
-
-
-def _is_grain(ink: Grey, mask: Mask) -> bool:
-    contrast = ink[mask].mean() - ink[~mask].mean()
-    steps = [np.abs(np.diff(ink.astype(np.int16), axis=axis)).ravel() for axis in (0, 1)]
-    noise = np.median(np.concatenate(steps))
-    return bool(contrast < max(LEAST_CONTRAST, NOISE_FACTOR * noise))
-
-
-def _without_frames_and_specks(mask: Mask) -> Mask:
+def _digit(mask: Mask) -> Mask:
     labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
     areas = np.bincount(labels.ravel())
     areas[0] = 0  # the paper
-    in_strip = np.bincount(labels[_strip(mask.shape)], minlength=len(areas))
+    in_strip = np.bincount(labels[ink.strip(mask.shape)], minlength=len(areas))
     candidates = np.where(in_strip > FRAME_SHARE * areas, 0, areas)
     if candidates.max() <= SPECK_SHARE * areas.max():
         candidates = areas  # cropped tightly, or joined to its frame: better both than neither
@@ -162,14 +99,11 @@ def _without_frames_and_specks(mask: Mask) -> Mask:
 STROKE = 2.5 / BOX  # MNIST's median stroke width, as a share of the digit's longest side
 
 
-def _cropped(ink: Grey, strokes: Mask) -> tuple[Ink, Mask]:
-    """Ink and strokes inside the digit's bounding box; the median stroke pixel becomes 1."""
-    halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # soft edges stay
-    paper = np.median(ink[~halo]) if not halo.all() else 0
-    full = max(np.median(ink[strokes]) - paper, 1)
-    levels = np.where(halo, np.clip((ink - paper) / full, 0, 1), 0)
+def _cropped(levels: Ink, strokes: Mask) -> tuple[Ink, Mask]:
+    """Ink and strokes inside the digit's bounding box; one pixel around the strokes stays."""
+    halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     box = _bounds(strokes)
-    return levels[box].astype(np.float32), strokes[box]
+    return np.where(halo, levels, np.float32(0))[box], strokes[box]
 
 
 def _boxed(levels: Ink, strokes: Mask) -> Ink:
@@ -177,17 +111,11 @@ def _boxed(levels: Ink, strokes: Mask) -> Ink:
 
     Strokes thinner than MNIST's are thickened first: reduced as they are they would turn to haze.
     """
-    missing = STROKE * max(levels.shape) - _stroke_width(strokes)
+    missing = STROKE * max(levels.shape) - ink.stroke_width(strokes)
     radius = max(0, round(missing / 2))
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    thick = cv2.dilate(np.pad(levels, radius), pen)
-    return _resized(np.asarray(thick, np.float32), BOX)
-
-
-def _stroke_width(strokes: Mask) -> float:
-    """Mean width in pixels: across a band of width w, distances to paper average (w + 2) / 4."""
-    distances = cv2.distanceTransform(np.pad(strokes, 1).astype(np.uint8), cv2.DIST_L2, 3)
-    return 4 * float(distances[distances > 0].mean()) - 2
+    thick = cv2.dilate(np.pad(levels, radius), pen).astype(np.float32)
+    return np.clip(ink.resized(thick, BOX / max(thick.shape)), 0, 1)
 
 
 def _centred(levels: Ink) -> Grey:
@@ -211,11 +139,3 @@ def _centre_of_mass(levels: Grey | Ink) -> tuple[float, float]:
 def _bounds(mask: Mask) -> tuple[slice, slice]:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-
-
-def _resized(levels: Levels, longest: int) -> Levels:
-    height, width = levels.shape
-    scale = longest / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR  # area: no pixel is skipped
-    return cast(Levels, cv2.resize(levels, size, interpolation=how))

@@ -1,0 +1,204 @@
+"""Ink on paper: which pixels of a grey picture are strokes, whatever the light and the paper.
+
+A picture becomes dark on light, light that falls unevenly is divided out, and what is left is
+measured against the strongest ink nearby, so that faint pencil beside a black frame still counts.
+Plain image arithmetic, nothing is learnt. This module knows no digits: rulings.py takes out lines
+and boxes, images.py makes one digit of what is left, segmentation.py many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]  # 0..255
+Levels = NDArray[np.float32]  # 0 paper .. 1 full stroke
+Mask = NDArray[np.bool_]
+AnyLevels = TypeVar("AnyLevels", Grey, Levels)
+
+STRIP = 1 / 8  # of each side: the strip along the border, where paper shows and frames lie
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What is written in a picture of (height, width) pixels."""
+
+    levels: Levels  # (height, width), 0 paper .. 1 a full stroke; soft edges in between
+    strokes: Mask  # (height, width), the pixels of strokes
+    width: float  # pixels, the usual width of a stroke; 0 where there is none
+
+    def only(self, kept: Mask) -> Ink:
+        """The same picture with these strokes alone."""
+        return replace(self, strokes=self.strokes & kept)
+
+
+def find(picture: Grey, least: int, most: int) -> Ink:
+    """The ink in a grey picture, uint8 (height, width), dark on light or light on dark.
+
+    A picture whose longest side is above `most` pixels is reduced to it, one below `least` is
+    enlarged, so that thresholds find edges between pixels; what is returned has the new size.
+    """
+    light_paper = np.asarray(255 - picture if paper_is_dark(picture) else picture, np.uint8)
+    longest = max(picture.shape)
+    scale = min(max(longest, least), most) / longest
+    light_paper = resized(light_paper, scale)
+    grain = max(1, round(scale))  # pixels from which on neighbours differ by noise
+    darkness = _darkness(light_paper, _paper(light_paper, _rough_window(light_paper.shape)))
+    width = stroke_width(_strokes(darkness, grain))
+    if width > 0:
+        window = _odd(np.clip(STROKES_A_WINDOW * width, 9, _rough_window(light_paper.shape)))
+        darkness = _darkness(light_paper, _paper(light_paper, window))
+    strokes = _strokes(darkness, grain)
+    return Ink(_levels(darkness, strokes), strokes, stroke_width(strokes))
+
+
+def resized(levels: AnyLevels, scale: float) -> AnyLevels:
+    """The same picture in another size: by area when reduced, cubic when enlarged."""
+    if scale == 1:
+        return levels
+    height, width = levels.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC  # area: no pixel is skipped
+    return cast(AnyLevels, cv2.resize(levels, size, interpolation=how))
+
+
+# ---- polarity: which side is paper --------------------------------------------------------------
+
+
+POLARITY_SIDE = 96  # pixels, the longest side of the copy on which polarity is judged
+NARROW = (1 / 5, 1 / 7)  # of the longest side: wider than most strokes, narrower than most papers
+BORDER_WEIGHT = 0.7  # of what the four sides say, against what is narrow
+BORDER_CLEAR = 0.4  # standard deviations off the mean from which on a side of the border is sure
+
+
+def paper_is_dark(picture: Grey) -> bool:
+    """Whether ink is lighter than paper, in a grey picture, uint8 (height, width).
+
+    Two witnesses: each of the four strips along the border (is its median darker than the mean
+    of the whole?), and what is narrow (is it light, a top-hat, or dark, a black-hat?). The first
+    knows a thick digit that fills its picture, the second a sheet on a dark desk and shade.
+    """
+    return _dark_paper_vote(picture) > 0
+
+
+def _dark_paper_vote(picture: Grey) -> float:
+    if picture.min() == picture.max():
+        return 0.0
+    small = resized(picture.astype(np.float32), min(1, POLARITY_SIDE / max(picture.shape)))
+    narrow = [_narrow_is_light(small, _odd(max(small.shape) * share)) for share in NARROW]
+    return BORDER_WEIGHT * _border_is_dark(small) + float(np.mean(narrow))
+
+
+def _border_is_dark(picture: Levels) -> float:
+    """-1 where all four sides are lighter than the whole, 1 where all are darker."""
+    height, width = picture.shape
+    rows, columns = max(1, round(height * STRIP)), max(1, round(width * STRIP))
+    sides = picture[:rows], picture[-rows:], picture[:, :columns], picture[:, -columns:]
+    clear = max(BORDER_CLEAR * float(picture.std()), 1e-3)
+    votes = [np.clip((picture.mean() - np.median(side)) / clear, -1, 1) for side in sides]
+    return float(np.mean(votes))
+
+
+def _narrow_is_light(picture: Levels, window: int) -> float:
+    """-1 where all that is narrower than the window is dark, 1 where all of it is light."""
+    light = cv2.subtract(picture, cv2.morphologyEx(picture, cv2.MORPH_OPEN, _pen(window)))
+    dark = cv2.subtract(cv2.morphologyEx(picture, cv2.MORPH_CLOSE, _pen(window)), picture)
+    light_power, dark_power = (float((hat.astype(np.float64) ** 2).sum()) for hat in (light, dark))
+    return (light_power - dark_power) / max(light_power + dark_power, 1.0)
+
+
+def strip(shape: tuple[int, ...]) -> Mask:
+    """The pixels, bool (height, width), of the strip along the border of a picture."""
+    height, width = shape
+    rows, columns = max(1, round(height * STRIP)), max(1, round(width * STRIP))
+    mask = np.ones((height, width), np.bool_)
+    mask[rows : height - rows, columns : width - columns] = False
+    return mask
+
+
+# ---- paper: what light falls on it --------------------------------------------------------------
+
+ROUGH_WINDOW = 1 / 2  # of the longest side: wider than any stroke, but as wide as many shadows
+STROKES_A_WINDOW = 4  # wider than a stroke where two cross, narrower than a shadow
+PAPER_REACH = 17  # pixels: a wider window is applied to a copy, reduced until it is so wide
+LEAST_PAPER = 24  # of 255: in deeper shade than this a share of the light means nothing
+
+
+def _rough_window(shape: tuple[int, ...]) -> int:
+    return _odd(max(9, max(shape) * ROUGH_WINDOW))
+
+
+def _paper(light_paper: Grey, window: int) -> Levels:
+    """The paper's own level at each pixel: the lightest of the darkest nearby, smoothed a little.
+
+    A closing keeps the edges of whatever is wider than its window, such as a shadow.
+    """
+    height, width = light_paper.shape
+    scale = min(1.0, PAPER_REACH / window)
+    small = resized(light_paper, scale)
+    reach = _odd(window * scale)
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, _pen(reach))
+    paper = cv2.blur(paper.astype(np.float32), (max(1, reach // 3), max(1, reach // 3)))
+    return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def _darkness(light_paper: Grey, paper: Levels) -> Levels:
+    """The share of the light that each pixel swallows: float32, 0 paper .. 1 black."""
+    return np.clip(1 - light_paper / np.maximum(paper, LEAST_PAPER), 0, 1).astype(np.float32)
+
+
+# ---- strokes ------------------------------------------------------------------------------------
+
+LEAST_CONTRAST = 0.06  # share of the light that ink swallows; anything fainter is paper's grain
+NOISE_FACTOR = 3  # ink stands out from paper by this many times the usual step between neighbours
+
+
+def _strokes(darkness: Levels, grain: int) -> Mask:
+    """The pixels of strokes; none where nothing stands out from the paper's grain."""
+    threshold = max(_otsu(darkness), LEAST_CONTRAST)
+    mask = darkness > threshold
+    if mask.all() or not mask.any() or _is_grain(darkness, mask, grain):
+        return np.zeros_like(mask)
+    return np.asarray(mask, np.bool_)
+
+
+def _otsu(darkness: Levels) -> float:
+    eight_bits = np.rint(darkness * 255).astype(np.uint8)
+    return cv2.threshold(eight_bits, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 255
+
+
+def _is_grain(darkness: Levels, mask: Mask, grain: int) -> bool:
+    contrast = darkness[mask].mean() - darkness[~mask].mean()
+    steps = darkness[grain:] - darkness[:-grain], darkness[:, grain:] - darkness[:, :-grain]
+    noise = np.median(np.abs(np.concatenate([step.ravel() for step in steps])))
+    return bool(contrast < max(LEAST_CONTRAST, NOISE_FACTOR * noise))
+
+
+def stroke_width(strokes: Mask) -> float:
+    """Mean width in pixels: across a band of width w, distances to paper average (w + 2) / 4."""
+    if not strokes.any():
+        return 0.0
+    distances = cv2.distanceTransform(np.pad(strokes, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    return max(1.0, 4 * float(distances[distances > 0].mean()) - 2)
+
+
+def _levels(darkness: Levels, strokes: Mask) -> Levels:
+    """Paper 0 and the median stroke pixel 1; one pixel around the strokes keeps its grey."""
+    if not strokes.any():
+        return np.zeros_like(darkness)
+    halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    paper = float(np.median(darkness[~halo])) if not halo.all() else 0.0
+    full = max(float(np.median(darkness[strokes])) - paper, 1 / 255)
+    return np.where(halo, np.clip((darkness - paper) / full, 0, 1), 0).astype(np.float32)
+
+
+def _pen(diameter: int) -> Grey:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (diameter, diameter)))
+
+
+def _odd(length: float) -> int:
+    return 2 * int(length / 2) + 1

@@ -1,0 +1,158 @@
+"""Rule lines and form boxes taken out of ink, and the strokes that cross them mended.
+
+A ruling is long, thin, nearly straight, nearly level or upright, and goes on past the writing at
+both its ends: that tells it from the bar of a 7 or the base of a 2. Its pixels are dropped, and
+where strokes stand on both its sides the gap is filled. This module knows no digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist.ink import Ink, Mask
+
+SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may be part of one
+SLENDER = 1 / 7  # of its length: a ruling is at most so thick
+STEEPEST = 0.14  # rows a column (8 degrees): beyond it a line is no ruling
+BEND = 2  # pixels a ruling may leave its straight line, on top of half its thickness
+EDGE_ZONE = 0.3  # of a side: further in, a ruling must run from border to border
+BORDER = 0.04  # of a side: what ends so near to the border has been cut off by it
+LEAST_REST = 0.3  # of a ruling's least length: what is left must be so tall, or it was no ruling
+WHOLE = 0.95  # of a side: from border to border
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A level line: row = offset + slope * column, between two columns; thickness in pixels."""
+
+    slope: float
+    offset: float
+    start: int
+    stop: int
+    thickness: float
+
+    def pixels(self, shape: tuple[int, ...]) -> Mask:
+        """Bool (height, width): its own pixels, and what little it bends."""
+        rows, columns = np.ogrid[: shape[0], : shape[1]]
+        near = np.abs(rows - self.offset - self.slope * columns) <= self.thickness / 2 + BEND
+        return np.asarray(near & (columns >= self.start) & (columns < self.stop), np.bool_)
+
+
+def removed(ink: Ink, least_length: float) -> Ink:
+    """The ink without rulings of at least `least_length` pixels; crossing strokes are mended."""
+    shape = ink.strokes.shape
+    level, upright = _lines(ink.strokes, least_length), _lines(ink.strokes.T, least_length)
+    across, along = _ends(upright, shape[::-1]).T, _ends(level, shape).T
+    level = [line for line in level if _placed(line, across)]
+    upright = [line for line in upright if _placed(line, along)]
+    taken = [line.pixels(shape) for line in level]
+    taken += [line.pixels(shape[::-1]).T for line in upright]
+    rest = ink.strokes & ~np.logical_or.reduce(taken or [np.zeros_like(ink.strokes)])
+    if not taken or _height(rest) < LEAST_REST * least_length:
+        return ink
+    keep = [_passes(line, rest) for line in level] + [_passes(line, rest.T) for line in upright]
+    level_count = sum(keep[: len(level)])
+    return _mended(ink, [mask for mask, kept in zip(taken, keep, strict=True) if kept], level_count)
+
+
+def _ends(crossing: list[_Line], shape: tuple[int, ...]) -> Mask:
+    """Where rulings may well end: at the picture's border, or on a line that crosses theirs."""
+    rows, columns = (max(2, round(side * BORDER)) for side in shape)
+    ends = np.ones(shape, np.bool_)
+    ends[rows : shape[0] - rows, columns : shape[1] - columns] = False
+    for line in crossing:
+        ends |= replace(line, thickness=line.thickness + 2 * BEND).pixels(shape)
+    return ends
+
+
+def _height(rest: Mask) -> int:
+    """Pixels, of the tallest connected piece."""
+    stats = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)[2]
+    return int(stats[1:, cv2.CC_STAT_HEIGHT].max(initial=0))
+
+
+def _lines(strokes: Mask, least_length: float) -> list[_Line]:
+    """Long slender level lines; the written ones among them too."""
+    segment = max(5, round(least_length * SEGMENT))
+    thick = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, segment), np.uint8))
+    bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
+    found = []
+    for index in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= least_length):
+        if index > 0:
+            found.append(_fitted((labels == index) & (runs > 0)))
+    return [
+        line
+        for line in found
+        if abs(line.slope) <= STEEPEST and line.thickness <= SLENDER * (line.stop - line.start)
+    ]
+
+
+def _fitted(pixels: Mask) -> _Line:
+    """The line through the middles of the columns, by least squares, twice without the strays."""
+    columns = np.flatnonzero(pixels.any(axis=0))
+    heights = pixels[:, columns].sum(axis=0)
+    middles = (np.arange(len(pixels)) @ pixels[:, columns]) / heights
+    near = np.ones(len(columns), np.bool_)
+    slope, offset = 0.0, float(np.median(middles))
+    for _ in range(3):
+        slope, offset = _regression(columns[near], middles[near])
+        distances = np.abs(middles - offset - slope * columns)
+        near = distances <= max(1.0, float(np.median(distances)) * 2)
+    thickness = max(1.0, float(np.median(heights)) - 2)  # the dilation's two pixels
+    return _Line(slope, offset, int(columns[0]), int(columns[-1]) + 1, thickness)
+
+
+def _regression(columns: NDArray[np.int64], rows: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope and offset of the least squares line; a single column gives a level one."""
+    middle, height = float(columns.mean()), float(rows.mean())
+    spread = float(((columns - middle) ** 2).sum())
+    slope = float(((columns - middle) * (rows - height)).sum()) / spread if spread else 0.0
+    return slope, height - slope * middle
+
+
+def _placed(line: _Line, ends: Mask) -> bool:
+    """Whether it runs all across, or lies near the border and ends where rulings do."""
+    height, width = ends.shape
+    if line.stop - line.start >= WHOLE * width:
+        return True
+    middle = (line.offset + line.slope * (line.start + line.stop) / 2) / height
+    return min(middle, 1 - middle) <= EDGE_ZONE and any(
+        ends[min(max(0, round(line.offset + line.slope * column)), height - 1), column]
+        for column in (line.start, line.stop - 1)
+    )
+
+
+def _passes(line: _Line, rest: Mask) -> bool:
+    labels = cv2.connectedComponents(rest.astype(np.uint8), connectivity=8)[1]
+    reach = replace(line, thickness=line.thickness + 2 * BEND).pixels(rest.shape)
+    touching = np.unique(labels[reach & rest])
+    if len(touching) == 0:
+        return True
+    columns = np.flatnonzero(np.isin(labels, touching).any(axis=0))
+    margin = max(2.0, line.thickness)
+    return bool(columns[0] >= line.start + margin and columns[-1] < line.stop - margin)
+
+
+def _mended(ink: Ink, taken: list[Mask], level: int) -> Ink:
+    strokes = ink.strokes.copy()
+    for mask in taken:
+        strokes &= ~mask
+    bridges = np.zeros_like(strokes)
+    for number, mask in enumerate(taken):
+        axis = 0 if number < level else 1
+        gap = int(mask.sum(axis=axis).max()) + 3
+        pen = np.ones((gap, 3) if axis == 0 else (3, gap), np.uint8)
+        padded = np.pad(strokes, gap).astype(np.uint8)
+        closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, pen)[gap:-gap, gap:-gap] > 0
+        bridges |= closed & mask & ink.strokes
+    levels = np.where(bridges, np.float32(1), np.where(strokes, ink.levels, np.float32(0)))
+    near = cv2.dilate((strokes | bridges).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    soft = near & ~np.logical_or.reduce([*taken, strokes])
+    levels[soft] = np.maximum(levels, ink.levels)[soft]
+    return replace(ink, levels=levels, strokes=strokes | bridges)
