@@ -21,7 +21,7 @@ RULING = 0.6  # of the shorter side: lines so long may be of a form, not of the 
 LEAST_SIDE = 128  # pixels; a smaller one is enlarged, so that thresholds find edges between pixels
 
 Grey = NDArray[np.uint8]  # 0..255
-Ink = NDArray[np.float32]  # 0 paper .. 1 full stroke
+Levels = NDArray[np.float32]  # 0 paper .. 1 full stroke
 Mask = NDArray[np.bool_]
 
 
@@ -33,18 +33,28 @@ def prepare(picture: Grey) -> Grey:
     with nothing in it, be it all of one level, too faint or mere noise, gives an image of zeros.
     PictureError where the array is no grey picture.
     """
-    _check(picture)
+    check(picture)
     for image in (picture, INK - picture):
         if meets_contract(image):
             return image.copy()
     found = ink.find(picture, LEAST_SIDE, WORK_SIDE)
-    if not found.strokes.any():
-        return np.zeros((SIDE, SIDE), np.uint8)
     found = rulings.removed(found, RULING * min(found.strokes.shape))
-    return _centred(_boxed(*_cropped(found.levels, _digit(found.strokes))))
+    return of_strokes(found.levels, _digit(found.strokes))
 
 
-def _check(picture: Grey) -> None:
+def of_strokes(levels: Levels, strokes: Mask) -> Grey:
+    """The image, uint8 (28, 28), of a digit whose ink is known (see ink.Ink); zeros for none.
+
+    Levels float32 and strokes bool have one shape, (height, width); what is not near a stroke of
+    the mask stays out of the image.
+    """
+    if not strokes.any():
+        return np.zeros((SIDE, SIDE), np.uint8)
+    return _centred(_boxed(*_cropped(levels, strokes)))
+
+
+def check(picture: Grey) -> None:
+    """PictureError unless an array is a grey picture, uint8 (height, width) with a pixel."""
     if picture.dtype != np.uint8 or picture.ndim != 2 or picture.size == 0:
         raise PictureError(
             f"an array of {picture.dtype} and shape {picture.shape} is no grey picture; prepare "
@@ -99,14 +109,15 @@ def _digit(mask: Mask) -> Mask:
 STROKE = 2.5 / BOX  # MNIST's median stroke width, as a share of the digit's longest side
 
 
-def _cropped(levels: Ink, strokes: Mask) -> tuple[Ink, Mask]:
-    """Ink and strokes inside the digit's bounding box; one pixel around the strokes stays."""
+def _cropped(levels: Levels, strokes: Mask) -> tuple[Levels, Mask]:
+    """Levels and strokes inside the digit's bounding box; one pixel around the strokes stays."""
     halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    full = max(float(np.median(levels[strokes])), 1 / INK)
     box = _bounds(strokes)
-    return np.where(halo, levels, np.float32(0))[box], strokes[box]
+    return np.where(halo, np.clip(levels / np.float32(full), 0, 1), 0)[box], strokes[box]
 
 
-def _boxed(levels: Ink, strokes: Mask) -> Ink:
+def _boxed(levels: Levels, strokes: Mask) -> Levels:
     """The digit with its longest side at 20 pixels.
 
     Strokes thinner than MNIST's are thickened first: reduced as they are they would turn to haze.
@@ -118,7 +129,7 @@ def _boxed(levels: Ink, strokes: Mask) -> Ink:
     return np.clip(ink.resized(thick, BOX / max(thick.shape)), 0, 1)
 
 
-def _centred(levels: Ink) -> Grey:
+def _centred(levels: Levels) -> Grey:
     """The 28 x 28 image with the digit's centre of mass at (14, 14), or as near as it fits."""
     height, width = levels.shape
     row, column = _centre_of_mass(levels)
@@ -129,7 +140,7 @@ def _centred(levels: Ink) -> Grey:
     return image
 
 
-def _centre_of_mass(levels: Grey | Ink) -> tuple[float, float]:
+def _centre_of_mass(levels: Grey | Levels) -> tuple[float, float]:
     rows, columns = levels.sum(1, dtype=np.float64), levels.sum(0, dtype=np.float64)
     total = rows.sum()
     row, column = rows @ np.arange(len(rows)) / total, columns @ np.arange(len(columns)) / total

@@ -70,17 +70,19 @@ def resized(levels: AnyLevels, scale: float) -> AnyLevels:
 
 
 POLARITY_SIDE = 96  # pixels, the longest side of the copy on which polarity is judged
-NARROW = (1 / 5, 1 / 7)  # of the longest side: wider than most strokes, narrower than most papers
-BORDER_WEIGHT = 0.7  # of what the four sides say, against what is narrow
+NEARBY = 1 / 4  # of the longest side: a level is compared with those so near (a deviation)
+SKEW_CLEAR = 2.0  # skewness from which on there is no doubt which side the ink is on
 BORDER_CLEAR = 0.4  # standard deviations off the mean from which on a side of the border is sure
+BORDER_WEIGHT = 0.3  # of what the four sides say, against the skewness
 
 
 def paper_is_dark(picture: Grey) -> bool:
     """Whether ink is lighter than paper, in a grey picture, uint8 (height, width).
 
-    Two witnesses: each of the four strips along the border (is its median darker than the mean
-    of the whole?), and what is narrow (is it light, a top-hat, or dark, a black-hat?). The first
-    knows a thick digit that fills its picture, the second a sheet on a dark desk and shade.
+    Two witnesses. Ink is rarer than paper, so levels, each against those nearby, are skewed
+    towards it: that holds in shade and on a dark desk. And each of the four strips along the
+    border (is its median darker than the mean of the whole?) shows paper: that knows a thick
+    digit that fills its picture.
     """
     return _dark_paper_vote(picture) > 0
 
@@ -89,8 +91,21 @@ def _dark_paper_vote(picture: Grey) -> float:
     if picture.min() == picture.max():
         return 0.0
     small = resized(picture.astype(np.float32), min(1, POLARITY_SIDE / max(picture.shape)))
-    narrow = [_narrow_is_light(small, _odd(max(small.shape) * share)) for share in NARROW]
-    return BORDER_WEIGHT * _border_is_dark(small) + float(np.mean(narrow))
+    return _skewness(small) / SKEW_CLEAR + BORDER_WEIGHT * _border_is_dark(small)
+
+
+def _skewness(picture: Levels) -> float:
+    """Of levels against those nearby: below 0 where few are much darker; within SKEW_CLEAR."""
+    reach = NEARBY * max(picture.shape)
+    nearby = cv2.GaussianBlur(picture, (0, 0), reach, borderType=cv2.BORDER_REPLICATE)
+    off = (picture - nearby).astype(np.float64)
+    off -= off.mean()
+    spread = float((off**2).mean()) ** 1.5
+    skewness = float((off**3).mean()) / spread if spread > LEAST_SPREAD else 0.0
+    return float(np.clip(skewness, -SKEW_CLEAR, SKEW_CLEAR))
+
+
+LEAST_SPREAD = 1e-6  # levels cubed: below it all levels are one
 
 
 def _border_is_dark(picture: Levels) -> float:
@@ -101,14 +116,6 @@ def _border_is_dark(picture: Levels) -> float:
     clear = max(BORDER_CLEAR * float(picture.std()), 1e-3)
     votes = [np.clip((picture.mean() - np.median(side)) / clear, -1, 1) for side in sides]
     return float(np.mean(votes))
-
-
-def _narrow_is_light(picture: Levels, window: int) -> float:
-    """-1 where all that is narrower than the window is dark, 1 where all of it is light."""
-    light = cv2.subtract(picture, cv2.morphologyEx(picture, cv2.MORPH_OPEN, _pen(window)))
-    dark = cv2.subtract(cv2.morphologyEx(picture, cv2.MORPH_CLOSE, _pen(window)), picture)
-    light_power, dark_power = (float((hat.astype(np.float64) ** 2).sum()) for hat in (light, dark))
-    return (light_power - dark_power) / max(light_power + dark_power, 1.0)
 
 
 def strip(shape: tuple[int, ...]) -> Mask:

@@ -81,7 +81,7 @@ def _lines(strokes: Mask, least_length: float) -> list[_Line]:
     thick = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, segment), np.uint8))
     bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
     found = []
     for index in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= least_length):
         if index > 0:

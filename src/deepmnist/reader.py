@@ -1,0 +1,212 @@
+"""Pictures of any number of digits read: line by line, left to right, with a confidence each.
+
+Ink is found, rulings are taken out, lines are found and turned level, and each is cut into digits.
+What a digit's confidence is stands in one place, `_confidence`: the calibrated probability, less
+where the shape speaks against a digit. This module knows no files and no terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import images, ink, layout, rulings, segmentation
+from deepmnist.prediction import Predictor
+
+LEAST_SIDE = 480  # pixels: a picture with a shorter longest side is enlarged to it
+WORK_SIDE = 1600  # pixels: one with a longer is reduced to it
+RULING = 1.8  # digits' heights: straight lines so long are of a form
+LEAST_RULING = 24  # pixels
+
+ACCEPTED = 0.9  # confidence from which on a digit is accepted
+TOO_SMALL = 9  # pixels of the picture as given: a lower digit cannot be told
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the picture as given
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One digit: where it is, what it is, how sure that is and why not."""
+
+    box: Box
+    label: str
+    probability: float  # of the label, if this is a digit
+    confidence: float  # the score that acceptance uses; low for what is no digit
+    accepted: bool
+    reason: str | None  # why it is not accepted
+    seen: NDArray[np.uint8]  # (28, 28), what the net saw
+    probabilities: NDArray[np.float32]  # (classes,)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of digits, left to right."""
+
+    digits: tuple[Digit, ...]
+    text: str
+    probability: float  # that the whole is right
+
+
+@dataclass(frozen=True)
+class Page:
+    """What was read in a picture, top to bottom; a note where something was odd about it."""
+
+    lines: tuple[Line, ...]
+    note: str | None = None
+
+
+def read(picture: NDArray[np.uint8], predictor: Predictor) -> Page:
+    """The digits of a grey picture, uint8 (height, width), dark on light or light on dark.
+
+    PictureError where it is no grey picture, or holds more strokes than layout.MAX_PIECES.
+    """
+    images.check(picture)
+    sheet = _sheet(picture)
+    size = layout.digit_height(sheet.ink)
+    found = layout.lines(layout.pieces(sheet.ink), size)
+    lines = segmentation.digits(found, sheet.ink, size, predictor)
+    answers = [
+        [_digit(each, sheet, picture.shape, predictor.class_names) for each in line]
+        for line in lines
+        if line
+    ]
+    if not answers:
+        return Page((), "nothing found: the picture is blank, or what is in it is no digit")
+    note = TURNED if _seems_turned(answers, predictor) else None
+    return Page(tuple(_line(row) for row in answers), note)
+
+
+# ---- the sheet: ink, made level -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """Ink without rulings, its lines level, and the way back to the picture as given."""
+
+    ink: ink.Ink
+    to_picture: NDArray[np.float64]  # (3, 3), homogeneous, of (column, row, 1)
+
+
+def _sheet(picture: NDArray[np.uint8]) -> _Sheet:
+    found = ink.find(picture, LEAST_SIDE, WORK_SIDE)
+    height, width = found.strokes.shape
+    back = np.diag([picture.shape[1] / width, picture.shape[0] / height, 1.0])
+    size = layout.digit_height(found)
+    found = rulings.removed(found, max(RULING * size, LEAST_RULING))
+    size = layout.digit_height(found)
+    degrees = layout.tilt(layout.pieces(found), size)
+    if not degrees:
+        return _Sheet(found, back)
+    turn = _turn(degrees, found.strokes.shape)
+    return _Sheet(_turned(found, turn), back @ np.linalg.inv(turn))
+
+
+def _turn(degrees: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """The matrix that makes lines level which fall by so many degrees; all stays in sight."""
+    height, width = shape
+    corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
+    turn = np.vstack([cv2.getRotationMatrix2D((0, 0), degrees, 1), (0, 0, 1)])
+    turn[:2, 2] -= (corners @ turn[:2, :2].T).min(axis=0)
+    return turn
+
+
+def _turned(found: ink.Ink, turn: NDArray[np.float64]) -> ink.Ink:
+    height, width = found.strokes.shape
+    far = np.array([(0, 0), (width, 0), (0, height), (width, height)]) @ turn[:2, :2].T
+    size = tuple(int(side) for side in np.ceil(far.max(axis=0) - far.min(axis=0)))
+    levels = cv2.warpAffine(found.levels, turn[:2], size, flags=cv2.INTER_LINEAR)
+    strokes = cv2.warpAffine(found.strokes.astype(np.float32), turn[:2], size) > 0.5
+    return ink.Ink(levels.astype(np.float32), strokes, found.width)
+
+
+def _box(piece: layout.Piece, sheet: _Sheet, shape: tuple[int, ...]) -> Box:
+    """The upright box, in pixels of the picture, around a piece's box."""
+    columns, rows = (piece.left, piece.right), (piece.top, piece.bottom)
+    corners = np.array([(column, row, 1) for column in columns for row in rows])
+    points = (corners @ sheet.to_picture.T)[:, :2]
+    low = np.clip(np.floor(points.min(axis=0)), 0, (shape[1] - 1, shape[0] - 1))
+    high = np.clip(np.ceil(points.max(axis=0)), low + 1, (shape[1], shape[0]))
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+# ---- answers ------------------------------------------------------------------------------------
+
+UNSURE = 0.05  # a second label as probable as this is named
+WIDE = 1.35  # of its height: so wide is no digit alone
+
+
+def _digit(
+    candidate: segmentation.Candidate,
+    sheet: _Sheet,
+    shape: tuple[int, ...],
+    class_names: tuple[str, ...],
+) -> Digit:
+    box = _box(candidate.piece, sheet, shape)
+    oddity = _oddity(candidate.piece, box, shape)
+    probabilities = candidate.probabilities
+    confidence = _confidence(probabilities, oddity)
+    accepted = confidence >= ACCEPTED
+    best = int(probabilities.argmax())
+    return Digit(
+        box=box,
+        label=class_names[best],
+        probability=float(probabilities[best]),
+        confidence=confidence,
+        accepted=accepted,
+        reason=None if accepted else oddity or _doubt(probabilities, class_names),
+        seen=candidate.seen,
+        probabilities=probabilities,
+    )
+
+
+def _confidence(probabilities: NDArray[np.float32], oddity: str | None) -> float:
+    """0..1, the score that acceptance uses. A learned rejection score belongs here."""
+    return float(probabilities.max()) * (ODD if oddity else 1.0)
+
+
+ODD = 0.5  # what is left of a confidence where the shape speaks against one whole digit
+
+
+def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None:
+    """What speaks against one whole digit, by its place and shape alone."""
+    left, top, right, bottom = box
+    if max(bottom - top, right - left) < TOO_SMALL:
+        return f"too small: {bottom - top} pixels high"
+    if left == 0 or top == 0 or right == shape[1] or bottom == shape[0]:
+        return "touches the edge of the picture"
+    if piece.width > WIDE * piece.height:
+        return "two digits at once, perhaps"
+    return None
+
+
+def _doubt(probabilities: NDArray[np.float32], class_names: tuple[str, ...]) -> str:
+    second, first = np.argsort(probabilities, kind="stable")[-2:]
+    if probabilities[second] >= UNSURE:
+        return f"unsure between {class_names[first]} and {class_names[second]}"
+    return "not a digit, perhaps"
+
+
+def _line(digits: list[Digit]) -> Line:
+    text = "".join(digit.label for digit in digits)
+    return Line(tuple(digits), text, float(np.prod([digit.probability for digit in digits])))
+
+
+# ---- turned by 90 degrees -----------------------------------------------------------------------
+
+TURNED = "the picture seems to be turned by 90 degrees; turn it and read it again"
+TURNED_SAMPLE = 64  # digits, enough to tell
+TURNED_MARGIN = 0.1  # mean probability by which another way up must be surer
+
+
+def _seems_turned(answers: list[list[Digit]], predictor: Predictor) -> bool:
+    """Whether the digits make more sense on their side; one digit alone does not say."""
+    seen = [digit.seen for row in answers for digit in row][:TURNED_SAMPLE]
+    if len(seen) < 2:
+        return False
+    upright = np.stack(seen)
+    ways = [np.ascontiguousarray(np.rot90(upright, k, axes=(1, 2))) for k in (0, 1, 3)]
+    sure = [float(predictor.predict_proba(way).max(axis=1).mean()) for way in ways]
+    return max(sure[1:]) > sure[0] + TURNED_MARGIN

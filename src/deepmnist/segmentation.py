@@ -1,0 +1,179 @@
+"""A line of writing cut into digits: several ways, of which a predictor's probabilities choose.
+
+Strokes that lie over each other belong together; wide strokes may be cut (cuts.py). Neighbouring
+parts form candidates, a predictor judges each, and dynamic programming picks the cheapest way to
+read all ink of the line, as readers of postcodes and amounts have long done. This module knows no
+files and makes no answers; reader.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import cuts, images
+from deepmnist.ink import Ink
+from deepmnist.layout import Piece, joined
+from deepmnist.prediction import Predictor
+
+MOST_TOGETHER = 4  # neighbouring parts that are tried as one digit
+LEAST_SEEN = 64  # pixels: a smaller piece is enlarged before its strokes are measured
+
+# A candidate costs -log of its best probability, and these, in the same unit (nats).
+LEAST_PROBABILITY = 1e-3
+CUT_COST = 0.8  # a cut, and as much again for each stroke width of ink it crosses
+GAP_COST = 6.0  # strokes apart taken together, times the gap in digits' heights
+TOGETHER_COST = 0.3  # strokes apart taken together
+WIDE, WIDE_COST = 1.15, 6.0  # of its height: wider is unlikely
+SHORT, SHORT_COST = 0.6, 8.0  # of a digit's height: shorter is unlikely
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A piece taken for one digit, what the net would see of it, and what it says."""
+
+    piece: Piece
+    seen: NDArray[np.uint8]  # (28, 28)
+    probabilities: NDArray[np.float32]  # (classes,)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece that is not divided further; `cut` is the cost of parting it from its left."""
+
+    piece: Piece
+    cut: float = 0.0
+
+
+Span = tuple[int, int]  # parts from the first up to before the second
+
+
+def digits(
+    lines: Sequence[Sequence[Piece]], ink: Ink, size: float, predictor: Predictor
+) -> list[list[Candidate]]:
+    """For each line its digits, left to right; `size` is a digit's usual height in pixels."""
+    rows = [[part for piece in _stacked(line) for part in _parts(piece, ink, size)]
+            for line in lines]  # fmt: skip
+    spans = [_spans(row, size) for row in rows]
+    unions = [
+        joined([part.piece for part in row[start:stop]])
+        for row, found in zip(rows, spans, strict=True)
+        for start, stop in found
+    ]
+    judged = iter(_judged(unions, ink, predictor))
+    chosen = []
+    for row, found in zip(rows, spans, strict=True):
+        known = {span: next(judged) for span in found}
+        chosen.append(_cheapest(row, known, size))
+    return chosen
+
+
+def _judged(unions: list[Piece], ink: Ink, predictor: Predictor) -> list[Candidate]:
+    if not unions:
+        return []
+    seen = np.stack([image_of(piece, ink) for piece in unions])
+    return list(map(Candidate, unions, seen, predictor.predict_proba(seen)))
+
+
+def image_of(piece: Piece, ink: Ink) -> NDArray[np.uint8]:
+    """What the net sees of a piece, uint8 (28, 28)."""
+    rows, columns = slice(piece.top, piece.bottom), slice(piece.left, piece.right)
+    levels, mask = np.pad(ink.levels[rows, columns], 2), np.pad(piece.mask, 2)
+    scale = LEAST_SEEN / max(mask.shape)
+    if scale <= 1:
+        return images.of_strokes(levels, mask)
+    near = cv2.dilate(mask.astype(np.float32), np.ones((3, 3), np.uint8))
+    size = [max(1, round(side * scale)) for side in mask.shape[::-1]]
+    enlarged = cv2.resize(levels * near, size, interpolation=cv2.INTER_CUBIC)
+    return images.of_strokes(np.clip(enlarged, 0, 1).astype(np.float32), enlarged > 0.5)
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def _stacked(line: Sequence[Piece]) -> list[Piece]:
+    """Pieces that lie over each other are one: the bar of a 5, the two rings of an 8."""
+    found: list[Piece] = []
+    for piece in line:
+        while found and _lie_over(found[-1], piece):
+            piece = joined([found.pop(), piece])
+        found.append(piece)
+    return found
+
+
+def _lie_over(one: Piece, other: Piece) -> bool:
+    columns = min(one.right, other.right) - max(one.left, other.left)
+    rows = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shorter, taller = sorted((one.height, other.height))
+    return columns > 0.6 * min(one.width, other.width) and (
+        rows < 0.5 * shorter or shorter < 0.6 * taller
+    )
+
+
+def _parts(piece: Piece, ink: Ink, size: float) -> list[_Part]:
+    stroke = max(ink.width, 1.0)
+    if piece.width < max(0.7 * min(size, piece.height), 4 * stroke):
+        return [_Part(piece)]
+    found = cuts.find(piece, stroke, size)
+    costs = [0.0, *(CUT_COST * (1 + cut.ink / stroke) for cut in found)]
+    parts = map(_Part, cuts.divided(piece, found), costs)
+    return [part for part in parts if part.piece.mask.any()]
+
+
+# ---- the cheapest way ---------------------------------------------------------------------------
+
+
+def _spans(row: Sequence[_Part], size: float) -> list[Span]:
+    """Which neighbours are tried as one digit: few, and not wider than two digits."""
+    return [
+        (start, stop)
+        for start in range(len(row))
+        for stop in range(start + 1, min(start + MOST_TOGETHER, len(row)) + 1)
+        if stop == start + 1 or _width(row[start:stop]) <= 1.6 * size
+    ]
+
+
+def _width(parts: Sequence[_Part]) -> int:
+    return max(part.piece.right for part in parts) - min(part.piece.left for part in parts)
+
+
+def _cheapest(
+    row: Sequence[_Part], known: dict[Span, Candidate], size: float
+) -> list[Candidate]:
+    """The candidates that together read every part of a line at the least cost."""
+    least = [0.0] + [np.inf] * len(row)
+    came_from = [0] * (len(row) + 1)
+    for (start, stop), candidate in sorted(known.items(), key=lambda pair: pair[0][1]):
+        cost = least[start] + row[start].cut + _cost(row[start:stop], candidate, size)
+        if cost < least[stop]:
+            least[stop], came_from[stop] = cost, start
+    chosen = []
+    stop = len(row)
+    while stop:
+        chosen.append(known[came_from[stop], stop])
+        stop = came_from[stop]
+    return chosen[::-1]
+
+
+def _cost(parts: Sequence[_Part], candidate: Candidate, size: float) -> float:
+    piece = candidate.piece
+    best = float(candidate.probabilities.max())
+    wide = max(0.0, piece.width / max(piece.height, 0.8 * size) - WIDE)
+    short = max(0.0, SHORT - piece.height / size)
+    return (
+        -np.log(max(best, LEAST_PROBABILITY))
+        + WIDE_COST * wide
+        + SHORT_COST * short
+        + sum(_together_cost(one, other, size) for one, other in zip(parts, parts[1:]))  # noqa: B905
+    )
+
+
+def _together_cost(one: _Part, other: _Part, size: float) -> float:
+    if other.cut:  # one stroke, left whole
+        return 0.0
+    gap = max(0, other.piece.left - one.piece.right)
+    return TOGETHER_COST + GAP_COST * gap / size
