@@ -3,8 +3,8 @@
     python -m benchmarks.reader WILD --model BUNDLE [--mistakes FOLDER] [--kinds paper line]
 
 WILD is a folder with labels.csv (path,label,kind,source,licence). Nothing is learnt from it. Ours
-only for now: no peers, no times. Kinds: single digits through `images.prepare`; `line` and `sudoku`
-through the reader; `negative` by how it ranks against digits.
+only for now: no peers, no times. Single digits go through
+`images.prepare`, `line` and `sudoku` through the reader; `negative` is ranked against digits.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, pictures, prediction
+from deepmnist import grid, images, pictures, prediction, reader
 from deepmnist.evaluation import wilson_interval
 
 SINGLES = ("paper", "printed", "drawn")
+Grey = NDArray[np.uint8]
 TILE = 84  # pixels, a picture on the contact sheet
 COLUMNS = 16
 
@@ -71,6 +72,57 @@ def singles(chosen: Sequence[Row], predictor: prediction.Predictor) -> list[Mist
     ]
 
 
+def lines(chosen: Sequence[Row], predictor: prediction.Predictor) -> list[Mistake]:
+    """The pictures whose lines, joined by |, are not exactly right."""
+    return _pages(chosen, lambda picture: _text(reader.read(picture, predictor), "|"))
+
+
+def grids(chosen: Sequence[Row], predictor: prediction.Predictor) -> list[Mistake]:
+    """The sudoku photos with a wrong cell."""
+    return _pages(chosen, lambda picture: _text(grid.read_grid(picture, predictor, 9, 9), ""))
+
+
+def _text(page: reader.Page, between: str) -> str:
+    return between.join(line.text for line in page.lines)
+
+
+def _pages(chosen: Sequence[Row], text: Callable[[Grey], str]) -> list[Mistake]:
+    mistakes = []
+    for row in chosen:
+        picture = pictures.read(row.path)
+        said = text(picture)
+        print(f"  {row.path.stem}: {_edits(row.label, said)} wrong of {len(row.label)}: {said}")
+        if said != row.label:
+            mistakes.append(Mistake(row, said, picture, picture))
+    return mistakes
+
+
+def _edits(one: str, other: str) -> int:
+    """The least number of marks to insert, drop or change (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for count, mark in enumerate(one, start=1):
+        before, row[0] = row[0], count
+        for place, wanted in enumerate(other, start=1):
+            best = min(row[place] + 1, row[place - 1] + 1, before + (mark != wanted))
+            before, row[place] = row[place], best
+    return row[-1]
+
+
+def separation(known: Sequence[Row], predictor: prediction.Predictor) -> None:
+    """How well the highest probability parts digits from what is none."""
+    scores: dict[bool, list[float]] = {True: [], False: []}
+    for row in known:
+        if row.kind in (*SINGLES, "negative"):
+            seen = images.prepare(pictures.read(row.path))
+            sure = float(predictor.predict_proba(seen[np.newaxis]).max()) if seen.any() else 0.0
+            scores[row.kind != "negative"].append(sure)
+    digits, others = np.sort(scores[True]), np.array(scores[False])
+    below = np.searchsorted(digits, others, "left"), np.searchsorted(digits, others, "right")
+    area = 1 - (below[0] + below[1]).sum() / (2 * len(digits) * len(others))
+    level = digits[int(0.05 * len(digits))]
+    print(f"negative: AUROC {area:.4f}; at 95 % of digits {(others >= level).mean():.2%} accepted")
+
+
 def contact_sheet(mistakes: Iterable[Mistake], path: Path) -> None:
     """The pictures, each above what the net saw, with what was said, as one picture."""
     tiles = [_tile(mistake) for mistake in mistakes]
@@ -111,21 +163,25 @@ def _by_source(
     return mistakes
 
 
+HOW = {kind: singles for kind in SINGLES} | {"line": lines, "sudoku": grids}
+
+
 def main() -> None:
     """Print the table; write contact sheets where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("wild", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--mistakes", type=Path, help="folder for contact sheets")
-    parser.add_argument("--kinds", nargs="*", default=[*SINGLES])
+    parser.add_argument("--kinds", nargs="*", default=[*HOW])
     given: Any = parser.parse_args()
     predictor, known = prediction.load(given.model), rows(given.wild)
     for kind in given.kinds:
         chosen = [row for row in known if row.kind == kind]
-        mistakes = _by_source(chosen, lambda each: singles(each, predictor))
+        mistakes = _by_source(chosen, lambda each, read=HOW[kind]: read(each, predictor))
         if given.mistakes:
             given.mistakes.mkdir(parents=True, exist_ok=True)
             contact_sheet(mistakes, given.mistakes / f"{kind}.png")
+    separation(known, predictor)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,21 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "cli.md"
-COMMANDS = ["", "train", "evaluate", "predict", "data", "data list", "data get", "data check"]
+COMMANDS = [
+    "",
+    "train",
+    "evaluate",
+    "predict",
+    "read",
+    "data",
+    "data list",
+    "data get",
+    "data check",
+]
 HEADER = """# Command line
 
 Made by `make docs` from `--help`; do not edit. A mistake in what you typed or gave is one line on
-stderr and exit status 2; `predict` exits with 1 when some picture could not be read and the rest
+stderr and exit status 2; `predict` and `read` exit with 1 when some picture could not be read and the rest
 were answered; Ctrl-C during `train` saves, says how to go on, and exits with 130.
 """
 

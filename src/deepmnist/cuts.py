@@ -7,6 +7,7 @@ digits are cut along their slant. Which cuts are made is not decided here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ def divided(piece: Piece, cuts: list[Cut]) -> list[Piece]:
     edges = [np.zeros(piece.height, np.int64), *(cut.columns for cut in cuts)]
     edges.append(np.full(piece.height, piece.width, np.int64))
     parts = []
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         between = (columns >= left[:, np.newaxis]) & (columns < right[:, np.newaxis])
         parts.append(_trimmed(piece, piece.mask & between))
     return parts
@@ -64,8 +65,7 @@ def _trimmed(piece: Piece, mask: Mask) -> Piece:
 
 def _through_middle(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """For each column of the middle row, the ink of the cheapest path through it, and the path."""
-    height, width = mask.shape
-    middle = height // 2
+    middle = len(mask) // 2
     upper_cost, upper = _towards(mask[: middle + 1])
     lower_cost, lower = _towards(mask[middle:][::-1])
     costs = upper_cost + lower_cost - mask[middle]

@@ -77,7 +77,7 @@ def pieces(ink: Ink) -> list[Piece]:
 
     PictureError where there are more than MAX_PIECES.
     """
-    labels, stats = _components(ink.strokes)
+    labels, stats = components(ink.strokes)
     size = digit_height(ink)
     found = [
         Piece(top, left, labels[top : top + height, left : left + width] == index)
@@ -95,7 +95,7 @@ def pieces(ink: Ink) -> list[Piece]:
 
 def digit_height(ink: Ink) -> float:
     """Pixels: the height that half of all ink lies below, page edges left out; 0 for no ink."""
-    _, stats = _components(ink.strokes)
+    _, stats = components(ink.strokes)
     boxes = stats[1:]
     inside = [row for row in boxes if not _along_border(row, ink.strokes.shape)]
     if not inside:
@@ -108,7 +108,8 @@ def digit_height(ink: Ink) -> float:
     return float(order[middle][cv2.CC_STAT_HEIGHT])
 
 
-def _components(strokes: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def components(strokes: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Each pixel's component (0: paper), and each one's left, top, width, height and area."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
     return labels, stats
 

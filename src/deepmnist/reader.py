@@ -7,15 +7,18 @@ where the shape speaks against a digit. This module knows no files and no termin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, ink, layout, rulings, segmentation
+from deepmnist import expectation, images, ink, layout, rulings, segmentation
+from deepmnist.errors import ConfigError
+from deepmnist.expectation import Expectation
 from deepmnist.prediction import Predictor
 
+DIGITS = tuple("0123456789")
 LEAST_SIDE = 480  # pixels: a picture with a shorter longest side is enlarged to it
 WORK_SIDE = 1600  # pixels: one with a longer is reduced to it
 RULING = 1.8  # digits' heights: straight lines so long are of a form
@@ -58,25 +61,48 @@ class Page:
     note: str | None = None
 
 
-def read(picture: NDArray[np.uint8], predictor: Predictor) -> Page:
+def read(
+    picture: NDArray[np.uint8],
+    predictor: Predictor,
+    expected: Expectation = expectation.ANYTHING,
+) -> Page:
     """The digits of a grey picture, uint8 (height, width), dark on light or light on dark.
 
-    PictureError where it is no grey picture, or holds more strokes than layout.MAX_PIECES.
+    Each line is read as the best string that is as expected; one that cannot be so is read as it
+    is, and its digits are not accepted. PictureError where the array is no grey picture, or holds
+    more strokes than layout.MAX_PIECES; ConfigError where something is expected of other classes
+    than digits.
     """
     images.check(picture)
+    if expected is not expectation.ANYTHING and predictor.class_names != DIGITS:
+        raise ConfigError(
+            f"'{expected.text}' is expected of digits; this model's classes are "
+            f"{', '.join(predictor.class_names)}; expect nothing of it"
+        )
     sheet = _sheet(picture)
-    size = layout.digit_height(sheet.ink)
-    found = layout.lines(layout.pieces(sheet.ink), size)
-    lines = segmentation.digits(found, sheet.ink, size, predictor)
-    answers = [
-        [_digit(each, sheet, picture.shape, predictor.class_names) for each in line]
-        for line in lines
-        if line
-    ]
+    answers = _answers(sheet, picture.shape, predictor, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
-    note = TURNED if _seems_turned(answers, predictor) else None
-    return Page(tuple(_line(row) for row in answers), note)
+    if not _seems_turned(answers, predictor):
+        return Page(tuple(_line(row) for row in answers))
+    doubted = [[_doubted(digit, TURNED) for digit in row] for row in answers]
+    return Page(tuple(_line(row) for row in doubted), TURNED)
+
+
+def _answers(
+    sheet: _Sheet, shape: tuple[int, ...], predictor: Predictor, expected: Expectation
+) -> list[list[Digit]]:
+    size = layout.digit_height(sheet.ink)
+    rows = layout.lines(layout.pieces(sheet.ink), size)
+    lines = segmentation.digits(rows, sheet.ink, size, predictor, expected)
+    unfit = [row for row, line in zip(rows, lines, strict=True) if line is None]
+    plain = iter(segmentation.digits(unfit, sheet.ink, size, predictor))
+    answers = []
+    for line in lines:
+        oddity = None if line is not None else f"does not fit what is expected: {expected.text}"
+        readings = (line if line is not None else next(plain)) or []
+        answers.append([_digit(each, oddity, sheet, shape, predictor) for each in readings])
+    return answers
 
 
 # ---- the sheet: ink, made level -----------------------------------------------------------------
@@ -123,10 +149,13 @@ def _turned(found: ink.Ink, turn: NDArray[np.float64]) -> ink.Ink:
 
 
 def _box(piece: layout.Piece, sheet: _Sheet, shape: tuple[int, ...]) -> Box:
-    """The upright box, in pixels of the picture, around a piece's box."""
     columns, rows = (piece.left, piece.right), (piece.top, piece.bottom)
     corners = np.array([(column, row, 1) for column in columns for row in rows])
-    points = (corners @ sheet.to_picture.T)[:, :2]
+    return box_around((corners @ sheet.to_picture.T)[:, :2], shape)
+
+
+def box_around(points: NDArray[np.float64], shape: tuple[int, ...]) -> Box:
+    """The upright box around points (n, 2) of column and row, inside a picture of a shape."""
     low = np.clip(np.floor(points.min(axis=0)), 0, (shape[1] - 1, shape[0] - 1))
     high = np.clip(np.ceil(points.max(axis=0)), low + 1, (shape[1], shape[0]))
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
@@ -139,32 +168,59 @@ WIDE = 1.35  # of its height: so wide is no digit alone
 
 
 def _digit(
-    candidate: segmentation.Candidate,
+    reading: segmentation.Reading,
+    oddity: str | None,
     sheet: _Sheet,
     shape: tuple[int, ...],
-    class_names: tuple[str, ...],
+    predictor: Predictor,
 ) -> Digit:
-    box = _box(candidate.piece, sheet, shape)
-    oddity = _oddity(candidate.piece, box, shape)
-    probabilities = candidate.probabilities
-    confidence = _confidence(probabilities, oddity)
+    piece = reading.candidate.piece
+    box = _box(piece, sheet, shape)
+    return judged(
+        box,
+        reading.candidate.probabilities,
+        reading.candidate.seen,
+        predictor.class_names,
+        oddity or _oddity(piece, box, shape),
+        reading.digit,
+    )
+
+
+def judged(
+    box: Box,
+    probabilities: NDArray[np.float32],
+    seen: NDArray[np.uint8],
+    class_names: tuple[str, ...],
+    oddity: str | None = None,
+    chosen: int | None = None,
+) -> Digit:
+    """A digit of probabilities (classes,), accepted or not: the most probable, or the chosen.
+
+    `oddity` is what else speaks against it, in words.
+    """
+    digit = int(probabilities.argmax()) if chosen is None else chosen
+    confidence = _confidence(float(probabilities[digit]), oddity)
     accepted = confidence >= ACCEPTED
-    best = int(probabilities.argmax())
     return Digit(
         box=box,
-        label=class_names[best],
-        probability=float(probabilities[best]),
+        label=class_names[digit],
+        probability=float(probabilities[digit]),
         confidence=confidence,
         accepted=accepted,
         reason=None if accepted else oddity or _doubt(probabilities, class_names),
-        seen=candidate.seen,
+        seen=seen,
         probabilities=probabilities,
     )
 
 
-def _confidence(probabilities: NDArray[np.float32], oddity: str | None) -> float:
+def _doubted(digit: Digit, oddity: str) -> Digit:
+    confidence = _confidence(digit.probability, oddity)
+    return replace(digit, confidence=confidence, accepted=False, reason=oddity)
+
+
+def _confidence(probability: float, oddity: str | None) -> float:
     """0..1, the score that acceptance uses. A learned rejection score belongs here."""
-    return float(probabilities.max()) * (ODD if oddity else 1.0)
+    return probability * (ODD if oddity else 1.0)
 
 
 ODD = 0.5  # what is left of a confidence where the shape speaks against one whole digit

@@ -8,14 +8,17 @@ files and makes no answers; reader.py does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import cuts, images
+from deepmnist import cuts, expectation, images
+from deepmnist.expectation import Expectation, State
 from deepmnist.ink import Ink
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
@@ -52,10 +55,25 @@ class _Part:
 Span = tuple[int, int]  # parts from the first up to before the second
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A candidate read as one of the classes."""
+
+    candidate: Candidate
+    digit: int  # index of the class
+
+
 def digits(
-    lines: Sequence[Sequence[Piece]], ink: Ink, size: float, predictor: Predictor
-) -> list[list[Candidate]]:
-    """For each line its digits, left to right; `size` is a digit's usual height in pixels."""
+    lines: Sequence[Sequence[Piece]],
+    ink: Ink,
+    size: float,
+    predictor: Predictor,
+    expected: Expectation = expectation.ANYTHING,
+) -> list[list[Reading] | None]:
+    """For each line its digits, left to right, that fit what is expected; None where none do.
+
+    `size` is a digit's usual height in pixels.
+    """
     rows = [[part for piece in _stacked(line) for part in _parts(piece, ink, size)]
             for line in lines]  # fmt: skip
     spans = [_spans(row, size) for row in rows]
@@ -68,7 +86,7 @@ def digits(
     chosen = []
     for row, found in zip(rows, spans, strict=True):
         known = {span: next(judged) for span in found}
-        chosen.append(_cheapest(row, known, size))
+        chosen.append(_cheapest(row, known, size, expected))
     return chosen
 
 
@@ -141,35 +159,61 @@ def _width(parts: Sequence[_Part]) -> int:
     return max(part.piece.right for part in parts) - min(part.piece.left for part in parts)
 
 
+@dataclass(frozen=True)
+class _Way:
+    """The cheapest way to a place in a line and a state of what is expected."""
+
+    cost: float
+    reading: Reading | None = None  # the last one
+    before: _Way | None = None
+
+    def readings(self) -> list[Reading]:
+        """All of them, from the first."""
+        found = []
+        way: _Way | None = self
+        while way is not None and way.reading is not None:
+            found.append(way.reading)
+            way = way.before
+        return found[::-1]
+
+
 def _cheapest(
-    row: Sequence[_Part], known: dict[Span, Candidate], size: float
-) -> list[Candidate]:
-    """The candidates that together read every part of a line at the least cost."""
-    least = [0.0] + [np.inf] * len(row)
-    came_from = [0] * (len(row) + 1)
-    for (start, stop), candidate in sorted(known.items(), key=lambda pair: pair[0][1]):
-        cost = least[start] + row[start].cut + _cost(row[start:stop], candidate, size)
-        if cost < least[stop]:
-            least[stop], came_from[stop] = cost, start
-    chosen = []
-    stop = len(row)
-    while stop:
-        chosen.append(known[came_from[stop], stop])
-        stop = came_from[stop]
-    return chosen[::-1]
+    row: Sequence[_Part], known: dict[Span, Candidate], size: float, expected: Expectation
+) -> list[Reading] | None:
+    """The readings that together take every part of a line and fit, at the least cost."""
+    ways: list[dict[State, _Way]] = [{} for _ in range(len(row) + 1)]
+    ways[0] = {expected.start: _Way(0.0)}
+    for (start, stop), candidate in sorted(known.items(), key=lambda pair: pair[0]):
+        shape = row[start].cut + _shape_cost(row[start:stop], candidate.piece, size)
+        for state, way in ways[start].items():
+            for digit in _tried(candidate, expected):
+                reached = expected.step(state, digit)
+                cost = way.cost + shape + _doubt(candidate, digit)
+                if reached is not None and cost < ways[stop].get(reached, _DEAREST).cost:
+                    ways[stop][reached] = _Way(cost, Reading(candidate, digit), way)
+        expectation.check_states(len(ways[stop]), expected)
+    ends = [way for state, way in ways[-1].items() if expected.accepts(state)]
+    return min(ends, key=lambda way: way.cost).readings() if ends else None
 
 
-def _cost(parts: Sequence[_Part], candidate: Candidate, size: float) -> float:
-    piece = candidate.piece
-    best = float(candidate.probabilities.max())
+_DEAREST = _Way(float("inf"))
+
+
+def _tried(candidate: Candidate, expected: Expectation) -> Iterable[int]:
+    if expected is expectation.ANYTHING:
+        return (int(candidate.probabilities.argmax()),)
+    return range(len(candidate.probabilities))
+
+
+def _doubt(candidate: Candidate, digit: int) -> float:
+    return -math.log(max(float(candidate.probabilities[digit]), LEAST_PROBABILITY))
+
+
+def _shape_cost(parts: Sequence[_Part], piece: Piece, size: float) -> float:
     wide = max(0.0, piece.width / max(piece.height, 0.8 * size) - WIDE)
     short = max(0.0, SHORT - piece.height / size)
-    return (
-        -np.log(max(best, LEAST_PROBABILITY))
-        + WIDE_COST * wide
-        + SHORT_COST * short
-        + sum(_together_cost(one, other, size) for one, other in zip(parts, parts[1:]))  # noqa: B905
-    )
+    together = sum(_together_cost(one, other, size) for one, other in pairwise(parts))
+    return WIDE_COST * wide + SHORT_COST * short + together
 
 
 def _together_cost(one: _Part, other: _Part, size: float) -> float:

@@ -1,0 +1,262 @@
+r"""What a line of digits is expected to be, and the most probable string that is so: exactly.
+
+An expectation is an automaton over digits: a state, the state after one more digit, and whether a
+string may end there. Several together are one whose state has a part for each. The best string is
+found by dynamic programming over states, so no string that fits is overlooked. Known forms:
+
+    5, 4-6                  a length, or a range of them
+    \d{5}, [1-3]\d+, 19\d?  a pattern of digits, \d, classes and the repeats ? * + {m} {m,} {m,n}
+    luhn                    the check digit of cards
+    isbn10, isbn13          the check digits of books (an ISBN-10 that ends in X is none of digits)
+    mod97                   a remainder of 1 by 97, as ISO 7064 has it and IBANs use it
+    117|250|398             one of these; with @FILE, one of the lines of a file
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist.errors import ConfigError
+
+MAX_LENGTH = 500  # digits of a pattern
+MAX_STATES = 200_000  # alive at once, of several expectations together
+MAX_FILE_BYTES = 10_000_000
+LEAST_PROBABILITY = 1e-12  # of a digit, so that an impossible one can still be compared
+
+State = Any  # hashable; each kind of expectation has its own
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An automaton over digits 0 to 9."""
+
+    text: str  # as the user wrote it
+    start: State
+    step: Callable[[State, int], State]  # None: no string goes on this way
+    accepts: Callable[[State], bool]
+
+
+ANYTHING = Expectation("anything", 0, lambda state, digit: state, lambda state: True)
+
+
+def best(
+    probabilities: NDArray[np.floating], expected: Expectation = ANYTHING
+) -> tuple[str, float] | None:
+    """The most probable string that fits probabilities (n, 10), and its probability; or None."""
+    ways: dict[State, tuple[float, str]] = {expected.start: (0.0, "")}
+    costs = -np.log(np.maximum(probabilities, LEAST_PROBABILITY))
+    for row in costs:
+        ways = _further(ways, row, expected)
+    ends = [way for state, way in ways.items() if expected.accepts(state)]
+    if not ends:
+        return None
+    text = min(ends)[1]
+    return text, float(np.prod([row[int(d)] for row, d in zip(probabilities, text, strict=True)]))
+
+
+def _further(
+    ways: dict[State, tuple[float, str]], costs: NDArray[np.floating], expected: Expectation
+) -> dict[State, tuple[float, str]]:
+    after: dict[State, tuple[float, str]] = {}
+    for state, (cost, text) in ways.items():
+        for digit in range(10):
+            reached = expected.step(state, digit)
+            if reached is not None:
+                way = cost + float(costs[digit]), f"{text}{digit}"
+                after[reached] = min(after.get(reached, way), way)
+    check_states(len(after), expected)
+    return after
+
+
+def check_states(count: int, expected: Expectation) -> None:
+    """ConfigError where an expectation has more states alive than can be followed."""
+    if count > MAX_STATES:
+        raise ConfigError(
+            f"'{expected.text}' is too involved: more than {MAX_STATES:,} states; expect less"
+        )
+
+
+# ---- from text ----------------------------------------------------------------------------------
+
+
+def parse(texts: Sequence[str]) -> Expectation:
+    """All of these together; ConfigError where one is of no known form."""
+    return _all_of([_parsed(text.strip()) for text in texts])
+
+
+def _parsed(text: str) -> Expectation:
+    if text.lower() in CHECKS:
+        return CHECKS[text.lower()]
+    if text.startswith("@"):
+        return _one_of(_lines(Path(text[1:])), text)
+    if length := re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text):
+        least, most = int(length[1]), int(length[2] or length[1])
+        return _pattern([(frozenset(range(10)), least, most)], text)
+    if re.fullmatch(r"\d+(\|\d+)+", text):
+        return _one_of(text.split("|"), text)
+    return _pattern(_tokens(text), text)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"the list of allowed values {path} cannot be read: {reason}") from None
+    if len(content) > MAX_FILE_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes; list fewer values")
+    values = content.decode("utf-8", "replace").split()
+    for value in values:
+        if not (value.isascii() and value.isdigit()):
+            raise ConfigError(f"{path} lists {value[:40]!r}, which is no string of digits 0 to 9")
+    return values
+
+
+def _all_of(parts: list[Expectation]) -> Expectation:
+    if len(parts) == 1:
+        return parts[0]
+
+    def step(state: State, digit: int) -> State:
+        after = []
+        for part, each in zip(parts, state, strict=True):
+            if (reached := part.step(each, digit)) is None:
+                return None
+            after.append(reached)
+        return tuple(after)
+
+    def accepts(state: State) -> bool:
+        return all(part.accepts(each) for part, each in zip(parts, state, strict=True))
+
+    text = " and ".join(part.text for part in parts)
+    return Expectation(text, tuple(part.start for part in parts), step, accepts)
+
+
+# ---- patterns -----------------------------------------------------------------------------------
+
+Token = tuple[frozenset[int], int, int | None]  # digits allowed, least and most repeats
+
+_ATOM = re.compile(
+    r"(?P<atom>\\d|[0-9]|\[(?:[0-9](?:-[0-9])?)+\])"
+    r"(?P<repeat>[?*+]|\{(?P<least>\d{1,3})(?P<more>,(?P<most>\d{1,3})?)?\})?"
+)
+
+
+def _tokens(text: str) -> list[Token]:
+    tokens: list[Token] = []
+    place = 0
+    while place < len(text) or not text:
+        found = _ATOM.match(text, place)
+        if found is None:
+            raise ConfigError(
+                f"'{text}' cannot be expected: at character {place + 1}; give a length such as 5 "
+                r"or 4-6, a pattern such as \d{5} or [1-3]\d+, one of "
+                f"{', '.join(CHECKS)}, values such as 117|250, or @FILE"
+            )
+        tokens.append((_allowed(found["atom"]), *_repeats(found, text)))
+        place = found.end()
+    return tokens
+
+
+def _allowed(atom: str) -> frozenset[int]:
+    if atom == r"\d":
+        return frozenset(range(10))
+    allowed: set[int] = set()
+    for low, high in re.findall(r"([0-9])(?:-([0-9]))?", atom):
+        allowed.update(range(int(low), int(high or low) + 1))
+    return frozenset(allowed)
+
+
+def _repeats(found: re.Match[str], text: str) -> tuple[int, int | None]:
+    simple: dict[str | None, tuple[int, int | None]] = {
+        None: (1, 1), "?": (0, 1), "*": (0, None), "+": (1, None),
+    }  # fmt: skip
+    if found["repeat"] in simple:
+        return simple[found["repeat"]]
+    least = int(found["least"])
+    most = int(found["most"]) if found["most"] else None if found["more"] else least
+    if most is not None and most < least:
+        raise ConfigError(f"'{text}' expects at least {least} and at most {most}: turn them round")
+    return least, most
+
+
+def _pattern(tokens: list[Token], text: str) -> Expectation:
+    """States are sets of places in the pattern spelt out, one place a digit."""
+    places: list[tuple[frozenset[int], bool, bool]] = []  # allowed, may be left out, repeats
+    for allowed, least, most in tokens:
+        places += [(allowed, False, False)] * least
+        if most is None:
+            places.append((allowed, True, True))
+        else:
+            places += [(allowed, True, False)] * (most - least)
+    if len(places) > MAX_LENGTH:
+        raise ConfigError(f"'{text}' expects more than {MAX_LENGTH} digits, the most that is read")
+
+    def reached(starts: Iterable[int]) -> frozenset[int]:
+        found = set()
+        for place in starts:
+            found.add(place)
+            while place < len(places) and places[place][1]:
+                place += 1
+                found.add(place)
+        return frozenset(found)
+
+    def step(state: State, digit: int) -> State:
+        fitting = [p for p in state if p < len(places) and digit in places[p][0]]
+        after = reached(p if places[p][2] else p + 1 for p in fitting)
+        return after or None
+
+    return Expectation(text, reached([0]), step, lambda state: len(places) in state)
+
+
+def _one_of(values: Iterable[str], text: str) -> Expectation:
+    """States are the beginnings of the values."""
+    allowed = frozenset(values)
+    beginnings = {value[:end] for value in allowed for end in range(len(value) + 1)}
+
+    def step(state: State, digit: int) -> State:
+        after = f"{state}{digit}"
+        return after if after in beginnings else None
+
+    return Expectation(text, "", step, lambda state: state in allowed)
+
+
+# ---- check digits -------------------------------------------------------------------------------
+
+
+def _luhn(state: State, digit: int) -> State:
+    """Two sums: with the last digit plain, and with it doubled; the end tells which counts."""
+    plain, doubled = state
+    return (doubled + digit) % 10, (plain + (2 * digit - 9 * (digit > 4))) % 10
+
+
+def _weighted(text: str, weights: Sequence[int], modulus: int) -> Expectation:
+    """So many digits, whose weighted sum leaves no remainder."""
+
+    def step(state: State, digit: int) -> State:
+        place, total = state
+        if place == len(weights):
+            return None
+        return place + 1, (total + weights[place] * digit) % modulus
+
+    return Expectation(text, (0, 0), step, lambda state: state == (len(weights), 0))
+
+
+CHECKS = {
+    "luhn": Expectation("luhn", (0, 0), _luhn, lambda state: state[0] == 0),
+    "isbn10": _weighted("isbn10", range(10, 0, -1), 11),
+    "isbn13": _weighted("isbn13", [1, 3] * 6 + [1], 10),
+    "mod97": Expectation(
+        "mod97",
+        0,
+        lambda state, digit: (10 * state + digit) % 97,
+        lambda state: state == 1,
+    ),
+}
