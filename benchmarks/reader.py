@@ -91,13 +91,13 @@ def _pages(chosen: Sequence[Row], text: Callable[[Grey], str]) -> list[Mistake]:
     for row in chosen:
         picture = pictures.read(row.path)
         said = text(picture)
-        print(f"  {row.path.stem}: {_edits(row.label, said)} wrong of {len(row.label)}: {said}")
+        print(f"  {row.path.stem}: {edits(row.label, said)} wrong of {len(row.label)}: {said}")
         if said != row.label:
             mistakes.append(Mistake(row, said, picture, picture))
     return mistakes
 
 
-def _edits(one: str, other: str) -> int:
+def edits(one: str, other: str) -> int:
     """The least number of marks to insert, drop or change (Levenshtein)."""
     row = list(range(len(other) + 1))
     for count, mark in enumerate(one, start=1):

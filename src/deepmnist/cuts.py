@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from deepmnist.ink import Mask
 from deepmnist.layout import Piece
 
-MOST_CUTS = 8  # through one connected stroke
+CUTS_A_DIGIT = 4  # tried for each digit's height of a piece's width
 LEAN_COST = 0.25  # pixels of ink that one step aside counts as
 DEAREST = 2.6  # stroke widths of ink: a cut through more is none
 MARGIN = 0.18  # of a digit's height: what a cut takes off is not narrower
@@ -35,10 +35,11 @@ def find(piece: Piece, stroke: float, size: float) -> list[Cut]:
     costs, paths = _through_middle(piece.mask)
     margin = max(2, round(MARGIN * size))
     columns = np.arange(margin, piece.width - margin)
+    most = max(2, round(CUTS_A_DIGIT * piece.width / size))
     chosen: list[int] = []
     for column in columns[np.argsort(costs[columns], kind="stable")]:
         clear = all(abs(column - other) >= APART * size for other in chosen)
-        if costs[column] <= DEAREST * stroke and clear and len(chosen) < MOST_CUTS:
+        if costs[column] <= DEAREST * stroke and clear and len(chosen) < most:
             chosen.append(int(column))
     return [Cut(paths[column], float(costs[column])) for column in sorted(chosen)]
 

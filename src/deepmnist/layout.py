@@ -94,18 +94,28 @@ def pieces(ink: Ink) -> list[Piece]:
 
 
 def digit_height(ink: Ink) -> float:
-    """Pixels: the height that half of all ink lies below, page edges left out; 0 for no ink."""
-    _, stats = components(ink.strokes)
-    boxes = stats[1:]
-    inside = [row for row in boxes if not _along_border(row, ink.strokes.shape)]
-    if not inside:
-        inside = list(boxes)
-    if not inside:
+    """Pixels: the height that half of all ink lies below; 0 for no ink.
+
+    Edges of the page and boxes around other strokes are left out, unless there is nothing else.
+    """
+    boxes = components(ink.strokes)[1][1:]
+    boxes = boxes[np.argsort(-boxes[:, cv2.CC_STAT_AREA])][:MAX_PIECES]
+    inside = [box for box in boxes if not _along_border(box, ink.strokes.shape)]
+    digits = [box for box in inside if not _around_another(box, boxes)]
+    chosen = sorted(digits or inside or boxes, key=lambda box: int(box[cv2.CC_STAT_HEIGHT]))
+    if not chosen:
         return 0.0
-    order = sorted(inside, key=lambda row: int(row[cv2.CC_STAT_HEIGHT]))
-    areas = np.cumsum([row[cv2.CC_STAT_AREA] for row in order])
-    middle = int(np.searchsorted(areas, areas[-1] / 2))
-    return float(order[middle][cv2.CC_STAT_HEIGHT])
+    areas = np.cumsum([box[cv2.CC_STAT_AREA] for box in chosen])
+    return float(chosen[int(np.searchsorted(areas, areas[-1] / 2))][cv2.CC_STAT_HEIGHT])
+
+
+def _around_another(box: NDArray[np.int32], boxes: NDArray[np.int32]) -> bool:
+    """Whether strokes of a fair size lie within the box, as a digit does in a form's."""
+    left, top, width, height, _ = box
+    within = (boxes[:, 0] > left) & (boxes[:, 1] > top)
+    within &= boxes[:, 0] + boxes[:, 2] < left + width
+    within &= boxes[:, 1] + boxes[:, 3] < top + height
+    return bool((within & (boxes[:, cv2.CC_STAT_HEIGHT] > SPECK * height)).any())
 
 
 def components(strokes: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

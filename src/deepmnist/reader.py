@@ -21,8 +21,9 @@ from deepmnist.prediction import Predictor
 DIGITS = tuple("0123456789")
 LEAST_SIDE = 480  # pixels: a picture with a shorter longest side is enlarged to it
 WORK_SIDE = 1600  # pixels: one with a longer is reduced to it
-RULING = 1.8  # digits' heights: straight lines so long are of a form
+RULING = 1.25  # digits' heights: straight lines so long are of a form
 LEAST_RULING = 24  # pixels
+PAGE_RULING = 0.4  # of the longest side: such go first, so that a digit's height can be measured
 
 ACCEPTED = 0.9  # confidence from which on a digit is accepted
 TOO_SMALL = 9  # pixels of the picture as given: a lower digit cannot be told
@@ -83,7 +84,7 @@ def read(
     answers = _answers(sheet, picture.shape, predictor, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
-    if not _seems_turned(answers, predictor):
+    if not _seems_turned(answers, sheet, predictor):
         return Page(tuple(_line(row) for row in answers))
     doubted = [[_doubted(digit, TURNED) for digit in row] for row in answers]
     return Page(tuple(_line(row) for row in doubted), TURNED)
@@ -120,8 +121,8 @@ def _sheet(picture: NDArray[np.uint8]) -> _Sheet:
     found = ink.find(picture, LEAST_SIDE, WORK_SIDE)
     height, width = found.strokes.shape
     back = np.diag([picture.shape[1] / width, picture.shape[0] / height, 1.0])
-    size = layout.digit_height(found)
-    found = rulings.removed(found, max(RULING * size, LEAST_RULING))
+    found = rulings.removed(found, PAGE_RULING * max(height, width))
+    found = rulings.removed(found, max(RULING * layout.digit_height(found), LEAST_RULING))
     size = layout.digit_height(found)
     degrees = layout.tilt(layout.pieces(found), size)
     if not degrees:
@@ -253,16 +254,30 @@ def _line(digits: list[Digit]) -> Line:
 # ---- turned by 90 degrees -----------------------------------------------------------------------
 
 TURNED = "the picture seems to be turned by 90 degrees; turn it and read it again"
-TURNED_SAMPLE = 64  # digits, enough to tell
+TURNED_MOST = 100  # digits: of more, none is read again on its side
+SURE = 0.9  # mean probability from which on a picture is the right way up
 TURNED_MARGIN = 0.1  # mean probability by which another way up must be surer
 
 
-def _seems_turned(answers: list[list[Digit]], predictor: Predictor) -> bool:
+def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor) -> bool:
     """Whether the digits make more sense on their side; one digit alone does not say."""
-    seen = [digit.seen for row in answers for digit in row][:TURNED_SAMPLE]
-    if len(seen) < 2:
+    upright = [digit.probability for row in answers for digit in row]
+    sure = float(np.mean(upright))
+    if not 2 <= len(upright) <= TURNED_MOST or sure >= SURE:
         return False
-    upright = np.stack(seen)
-    ways = [np.ascontiguousarray(np.rot90(upright, k, axes=(1, 2))) for k in (0, 1, 3)]
-    sure = [float(predictor.predict_proba(way).max(axis=1).mean()) for way in ways]
-    return max(sure[1:]) > sure[0] + TURNED_MARGIN
+    ways = [_on_side(sheet.ink, quarter_turns) for quarter_turns in (1, 3)]
+    return any(_mean_probability(way, predictor) > sure + TURNED_MARGIN for way in ways)
+
+
+def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
+    levels, strokes = (
+        np.ascontiguousarray(np.rot90(each, quarter_turns))
+        for each in (found.levels, found.strokes)
+    )
+    return _Sheet(ink.Ink(levels, strokes, found.width), np.eye(3))
+
+
+def _mean_probability(sheet: _Sheet, predictor: Predictor) -> float:
+    rows = _answers(sheet, sheet.ink.strokes.shape, predictor, expectation.ANYTHING)
+    digits = [digit.probability for row in rows for digit in row]
+    return float(np.mean(digits)) if len(digits) > 1 else 0.0

@@ -19,9 +19,10 @@ SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may b
 SLENDER = 1 / 7  # of its length: a ruling is at most so thick
 STEEPEST = 0.14  # rows a column (8 degrees): beyond it a line is no ruling
 BEND = 2  # pixels a ruling may leave its straight line, on top of half its thickness
+TAIL = 3  # pixels by which a ruling's faint ends reach further than its full breadth
 EDGE_ZONE = 0.3  # of a side: further in, a ruling must run from border to border
 BORDER = 0.04  # of a side: what ends so near to the border has been cut off by it
-LEAST_REST = 0.3  # of a ruling's least length: what is left must be so tall, or it was no ruling
+LEAST_REST = 4  # stroke widths: what is left must be so tall, or the lines were the writing
 WHOLE = 0.95  # of a side: from border to border
 
 
@@ -39,7 +40,8 @@ class _Line:
         """Bool (height, width): its own pixels, and what little it bends."""
         rows, columns = np.ogrid[: shape[0], : shape[1]]
         near = np.abs(rows - self.offset - self.slope * columns) <= self.thickness / 2 + BEND
-        return np.asarray(near & (columns >= self.start) & (columns < self.stop), np.bool_)
+        along = (columns >= self.start - TAIL) & (columns < self.stop + TAIL)
+        return np.asarray(near & along, np.bool_)
 
 
 def removed(ink: Ink, least_length: float) -> Ink:
@@ -52,7 +54,7 @@ def removed(ink: Ink, least_length: float) -> Ink:
     taken = [line.pixels(shape) for line in level]
     taken += [line.pixels(shape[::-1]).T for line in upright]
     rest = ink.strokes & ~np.logical_or.reduce(taken or [np.zeros_like(ink.strokes)])
-    if not taken or _height(rest) < LEAST_REST * least_length:
+    if not taken or _height(rest) < LEAST_REST * ink.width:
         return ink
     keep = [_passes(line, rest) for line in level] + [_passes(line, rest.T) for line in upright]
     level_count = sum(keep[: len(level)])
@@ -117,15 +119,15 @@ def _regression(columns: NDArray[np.int64], rows: NDArray[np.float64]) -> tuple[
 
 
 def _placed(line: _Line, ends: Mask) -> bool:
-    """Whether it runs all across, or lies near the border and ends where rulings do."""
+    """Whether it runs all across, or from line to line, or near the border and ends at one."""
     height, width = ends.shape
-    if line.stop - line.start >= WHOLE * width:
-        return True
-    middle = (line.offset + line.slope * (line.start + line.stop) / 2) / height
-    return min(middle, 1 - middle) <= EDGE_ZONE and any(
-        ends[min(max(0, round(line.offset + line.slope * column)), height - 1), column]
+    met = [
+        bool(ends[min(max(0, round(line.offset + line.slope * column)), height - 1), column])
         for column in (line.start, line.stop - 1)
-    )
+    ]
+    middle = (line.offset + line.slope * (line.start + line.stop) / 2) / height
+    at_edge = min(middle, 1 - middle) <= EDGE_ZONE
+    return line.stop - line.start >= WHOLE * width or all(met) or (at_edge and any(met))
 
 
 def _passes(line: _Line, rest: Mask) -> bool:

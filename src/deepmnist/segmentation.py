@@ -23,15 +23,15 @@ from deepmnist.ink import Ink
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
 
-MOST_TOGETHER = 4  # neighbouring parts that are tried as one digit
+MOST_TOGETHER = 6  # neighbouring parts that are tried as one digit
 LEAST_SEEN = 64  # pixels: a smaller piece is enlarged before its strokes are measured
 
 # A candidate costs -log of its best probability, and these, in the same unit (nats).
 LEAST_PROBABILITY = 1e-3
-CUT_COST = 0.8  # a cut, and as much again for each stroke width of ink it crosses
+CUT_COST = 0.3  # a cut, and as much again for each stroke width of ink it crosses
 GAP_COST = 6.0  # strokes apart taken together, times the gap in digits' heights
 TOGETHER_COST = 0.3  # strokes apart taken together
-WIDE, WIDE_COST = 1.15, 6.0  # of its height: wider is unlikely
+WIDE, WIDE_COST = 1.1, 6.0  # of its height: wider is unlikely
 SHORT, SHORT_COST = 0.6, 8.0  # of a digit's height: shorter is unlikely
 
 

@@ -1,0 +1,65 @@
+"""Grids drawn by code, photographed from the side, read cell by cell."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from deepmnist import grid
+from deepmnist.errors import ConfigError, PictureError
+from tests.writing import HEIGHT, WIDTH, PlainHandPredictor, write
+
+PREDICTOR = PlainHandPredictor()
+CELL = 80
+ROWS = ("25.8", "....", "3694")
+
+
+def sheet() -> np.ndarray:
+    """A grid of 3 x 4 cells with a thick frame, upright, 60 pixels of paper around it."""
+    height, width = 3 * CELL, 4 * CELL
+    picture = np.full((height + 120, width + 120), 220, np.uint8)
+    for row in range(4):
+        cv2.line(picture, (60, 60 + row * CELL), (60 + width, 60 + row * CELL), 60, 3)
+    for column in range(5):
+        cv2.line(picture, (60 + column * CELL, 60), (60 + column * CELL, 60 + height), 60, 3)
+    for row, text in enumerate(ROWS):
+        for column, mark in enumerate(text):
+            if mark != ".":
+                left, top = 60 + column * CELL, 60 + row * CELL
+                write(picture, mark, left + (CELL - WIDTH) // 2, top + (CELL - HEIGHT) // 2)
+    return picture
+
+
+def slanted(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    moved = corners + np.array([(20, 10), (-35, 30), (-5, -20), (30, 5)], np.float32)
+    turn = cv2.getPerspectiveTransform(corners, moved)
+    return cv2.warpPerspective(picture, turn, (width, height), borderValue=220)
+
+
+@pytest.mark.parametrize("view", [lambda picture: picture, slanted], ids=["upright", "slanted"])
+def test_each_cell_is_read_and_empty_ones_are_empty(view) -> None:
+    found = grid.read_grid(view(sheet()), PREDICTOR, 3, 4)
+    assert tuple(line.text for line in found.lines) == ROWS
+    assert [digit.label for digit in found.lines[1].digits] == [""] * 4
+
+
+def test_boxes_are_the_cells_in_the_picture() -> None:
+    found = grid.read_grid(sheet(), PREDICTOR, 3, 4)
+    for row, line in enumerate(found.lines):
+        for column, digit in enumerate(line.digits):
+            wanted = np.array([column, row, column + 1, row + 1]) * CELL + 60
+            assert np.abs(np.array(digit.box) - wanted).max() <= 4
+
+
+def test_a_picture_without_a_frame_is_refused() -> None:
+    with pytest.raises(PictureError, match="no frame of a grid is found in the picture"):
+        grid.read_grid(np.full((200, 200), 220, np.uint8), PREDICTOR, 9, 9)
+
+
+@pytest.mark.parametrize("size", [(0, 9), (9, -1), (30, 30)])
+def test_a_size_out_of_range_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match=r"cells; give at least 1 x 1 and at most 500"):
+        grid.read_grid(sheet(), PREDICTOR, *size)
