@@ -22,8 +22,8 @@ COMMANDS = [
 HEADER = """# Command line
 
 Made by `make docs` from `--help`; do not edit. A mistake in what you typed or gave is one line on
-stderr and exit status 2; `predict` and `read` exit with 1 when some picture could not be read and the
-rest were answered; Ctrl-C during `train` saves, says how to go on, and exits with 130.
+stderr and exit status 2; `predict` and `read` exit with 1 when some picture could not be read and
+the rest were answered; Ctrl-C during `train` saves, says how to go on, and exits with 130.
 """
 
 

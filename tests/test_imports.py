@@ -42,7 +42,7 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"], ["data"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"], ["read"], ["data"]])
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (
         "from deepmnist.cli import main\n"

@@ -5,7 +5,7 @@ images.py brings any picture of one digit there; docs/input-contract.md tells ho
 
 from __future__ import annotations
 
-CONTRACT_VERSION = 1  # raised whenever images.prepare may give another image for the same picture
+CONTRACT_VERSION = 1  # raised when what an image is changes
 
 SIDE = 28  # pixels, height and width of an image
 BOX = 20  # pixels, the longest side of the digit in it

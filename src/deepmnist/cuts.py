@@ -17,7 +17,7 @@ from deepmnist.layout import Piece
 
 CUTS_A_DIGIT = 4  # tried for each digit's height of a piece's width
 LEAN_COST = 0.25  # pixels of ink that one step aside counts as
-DEAREST = 2.6  # stroke widths of ink: a cut through more is none
+DEAREST = 4.0  # stroke widths of ink: a cut through more is none
 MARGIN = 0.18  # of a digit's height: what a cut takes off is not narrower
 APART = 0.15  # of a digit's height, from cut to cut
 
@@ -34,14 +34,23 @@ def find(piece: Piece, stroke: float, size: float) -> list[Cut]:
     """The cheapest few cuts, left to right; stroke width and a digit's height in pixels."""
     costs, paths = _through_middle(piece.mask)
     margin = max(2, round(MARGIN * size))
-    columns = np.arange(margin, piece.width - margin)
     most = max(2, round(CUTS_A_DIGIT * piece.width / size))
     chosen: list[int] = []
-    for column in columns[np.argsort(costs[columns], kind="stable")]:
+    for column in sorted(_valleys(costs), key=lambda valley: float(costs[valley])):
+        inside = margin <= column < piece.width - margin
         clear = all(abs(column - other) >= APART * size for other in chosen)
-        if costs[column] <= DEAREST * stroke and clear and len(chosen) < most:
-            chosen.append(int(column))
+        if inside and clear and costs[column] <= DEAREST * stroke and len(chosen) < most:
+            chosen.append(column)
     return [Cut(paths[column], float(costs[column])) for column in sorted(chosen)]
+
+
+def _valleys(costs: NDArray[np.float64]) -> list[int]:
+    """The columns that cost no more than any two to the side; of a flat valley its middle."""
+    padded = np.pad(costs, 2, constant_values=np.inf)
+    least = np.min([padded[shift : shift + len(costs)] for shift in range(5)], axis=0)
+    columns = np.flatnonzero(costs <= least)
+    runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
+    return [int(run[len(run) // 2]) for run in runs if len(run)]
 
 
 def divided(piece: Piece, cuts: list[Cut]) -> list[Piece]:

@@ -1,0 +1,125 @@
+"""deepmnist read as a user meets it: formats, statuses, one line for each mistake."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepmnist import cli, prediction
+from tests.writing import PlainHandPredictor, page
+
+
+@pytest.fixture
+def deepmnist(monkeypatch, capsys, tmp_path):
+    """Run a command in an empty folder with a made-up model: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        given = ["deepmnist", "read", *map(str, arguments), "--model", "any"]
+        monkeypatch.setattr(sys, "argv", given)
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(stopped.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "page.png"
+    Image.fromarray(page("2050", "394")).save(path)
+    return path
+
+
+def test_the_table_gives_a_line_for_each_line(deepmnist, picture) -> None:
+    status, shown, errors = deepmnist(picture)
+    assert (status, errors) == (0, "")
+    assert [line.split()[1] for line in shown.splitlines()] == ["2050", "394"]
+
+
+def test_json_is_a_list_of_pictures_of_lines_of_digits(deepmnist, picture) -> None:
+    status, shown, _ = deepmnist(picture, "--format", "json")
+    (answer,) = json.loads(shown)
+    assert status == 0
+    assert set(answer) == {"path", "lines"}
+    assert [line["text"] for line in answer["lines"]] == ["2050", "394"]
+    assert set(answer["lines"][0]) == {"text", "probability", "digits"}
+    digit = answer["lines"][0]["digits"][0]
+    assert list(digit) == ["box", "label", "probability", "confidence", "accepted", "reason"]
+    assert len(digit["box"]) == 4
+    assert digit["accepted"] is True
+
+
+def test_csv_gives_a_row_for_each_digit(deepmnist, picture) -> None:
+    _, shown, _ = deepmnist(picture, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(shown)))
+    assert [(row["line"], row["digit"], row["label"]) for row in rows][:5] == [
+        ("1", "1", "2"), ("1", "2", "0"), ("1", "3", "5"), ("1", "4", "0"), ("2", "1", "3"),
+    ]  # fmt: skip
+
+
+def test_what_was_found_is_drawn(deepmnist, picture, tmp_path) -> None:
+    status, _, _ = deepmnist(picture, "--annotate", "out.png")
+    assert status == 0
+    drawn = np.asarray(Image.open(tmp_path / "out.png"))
+    assert drawn.shape[2] == 3
+    assert (np.ptp(drawn.astype(int), axis=2) > 100).sum() > 100  # boxes in colour
+
+
+def test_what_is_expected_decides(deepmnist, picture) -> None:
+    _, shown, _ = deepmnist(picture, "--expect", "4", "--expect", "20[67]0", "--format", "json")
+    first, second = json.loads(shown)[0]["lines"]
+    assert first["text"] in {"2060", "2070"}
+    assert second["text"] in {"2060", "2070"}  # the best that fits, far from likely
+    assert second["probability"] < 1e-3
+    assert not all(digit["accepted"] for digit in second["digits"])
+
+
+def test_an_empty_picture_is_an_answer_and_a_note(deepmnist, tmp_path) -> None:
+    Image.new("L", (200, 100), 200).save(tmp_path / "empty.png")
+    status, shown, notes = deepmnist("empty.png", "--format", "json")
+    assert (status, json.loads(shown)) == (0, [{"path": "empty.png", "lines": []}])
+    assert notes == (
+        "note: empty.png: nothing found: the picture is blank, or what is in it is no digit\n"
+    )
+
+
+def test_an_unreadable_picture_does_not_stop_the_others(deepmnist, picture, tmp_path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    status, shown, _ = deepmnist("cut.jpg", picture, "--format", "json")
+    bad, good = json.loads(shown)
+    assert status == 1
+    assert set(bad) == {"path", "error"}
+    assert [line["text"] for line in good["lines"]] == ["2050", "394"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--expect", "abc"], "'abc' cannot be expected: at character 1"),
+        (["--grid", "9"], "--grid '9' is no size; give rows x columns, such as 9x9"),
+        (["--grid", "99x99"], "give at least 1 x 1 and at most 500 cells"),
+        (["--grid", "9x9", "--expect", "5"], "--grid and --expect do not go together"),
+        (["also.png", "--annotate", "out.png"], "--annotate draws one picture; 2 were given"),
+    ],
+)
+def test_a_mistake_is_one_line(deepmnist, picture, options, message) -> None:
+    status, shown, errors = deepmnist(picture, *options)
+    assert (status, shown) == (2, "")
+    assert errors.count("\n") == 1
+    assert message in errors
+
+
+def test_a_picture_without_a_grid_says_so(deepmnist, picture) -> None:
+    status, shown, _ = deepmnist(picture, "--grid", "9x9")
+    assert status == 1
+    assert "no frame of a grid is found" in shown
