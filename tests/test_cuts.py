@@ -31,9 +31,12 @@ def test_two_rings_that_touch_are_parted_where_they_touch() -> None:
 
 
 def test_a_cut_leans_with_slanted_strokes() -> None:
-    found = cuts.find(two_rings(lean=16), STROKE, SIZE)
-    middle = min(found, key=lambda cut: abs(int(cut.columns[22]) - 37))
-    assert middle.columns[4] - middle.columns[-5] > 4
+    mask = np.zeros((44, 60), np.uint8)
+    for left in (18, 32):
+        cv2.line(mask, (left + 12, 2), (left - 12, 41), 255, 4)
+    cv2.line(mask, (20, 22), (30, 22), 255, 3)
+    found = cuts.find(Piece(0, 0, mask > 0), STROKE, SIZE)
+    assert any(cut.columns[4] - cut.columns[-5] > 4 and cut.ink < 12 for cut in found)
 
 
 @given(arrays.arrays(np.bool_, (12, 40)))

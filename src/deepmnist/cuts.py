@@ -26,7 +26,7 @@ APART = 0.15  # of a digit's height, from cut to cut
 class Cut:
     """A path from top to bottom: the first column right of it for each row, and its ink."""
 
-    columns: NDArray[np.int64]  # (height,)
+    columns: NDArray[np.int32]  # (height,)
     ink: float  # pixels of ink on the way
 
 
@@ -56,8 +56,8 @@ def _valleys(costs: NDArray[np.float64]) -> list[int]:
 def divided(piece: Piece, cuts: list[Cut]) -> list[Piece]:
     """The parts between the cuts, left to right; a part without ink is left out of none."""
     columns = np.arange(piece.width)
-    edges = [np.zeros(piece.height, np.int64), *(cut.columns for cut in cuts)]
-    edges.append(np.full(piece.height, piece.width, np.int64))
+    edges = [np.zeros(piece.height, np.int32), *(cut.columns for cut in cuts)]
+    edges.append(np.full(piece.height, piece.width, np.int32))
     parts = []
     for left, right in pairwise(edges):
         between = (columns >= left[:, np.newaxis]) & (columns < right[:, np.newaxis])
@@ -73,7 +73,7 @@ def _trimmed(piece: Piece, mask: Mask) -> Piece:
     return Piece(piece.top + int(rows[0]), piece.left + int(columns[0]), mask[box])
 
 
-def _through_middle(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _through_middle(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """For each column of the middle row, the ink of the cheapest path through it, and the path."""
     middle = len(mask) // 2
     upper_cost, upper = _towards(mask[: middle + 1])
@@ -82,18 +82,18 @@ def _through_middle(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]
     return costs, np.hstack([upper, lower[:, ::-1][:, 1:]])
 
 
-def _towards(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _towards(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Cheapest paths from the first row to each column of the last: cost and columns by row."""
     height, width = mask.shape
     total = mask[0].astype(np.float64)
-    steps = np.zeros((height, width), np.int64)
+    steps = np.zeros((height, width), np.int8)
     for row in range(1, height):
         padded = np.pad(total, 1, constant_values=np.inf)
         options = np.stack([padded[1:-1], padded[:-2] + LEAN_COST, padded[2:] + LEAN_COST])
         best = options.argmin(axis=0)
-        steps[row] = np.array([0, -1, 1])[best]
+        steps[row] = np.array([0, -1, 1], np.int8)[best]
         total = options[best, np.arange(width)] + mask[row]
-    paths = np.empty((width, height), np.int64)
+    paths = np.empty((width, height), np.int32)
     paths[:, -1] = np.arange(width)
     for row in range(height - 1, 0, -1):
         paths[:, row - 1] = paths[:, row] + steps[row, paths[:, row]]

@@ -8,6 +8,8 @@ and no model, and it takes all strokes in a picture for one digit.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -122,11 +124,25 @@ def _boxed(levels: Levels, strokes: Mask) -> Levels:
 
     Strokes thinner than MNIST's are thickened first: reduced as they are they would turn to haze.
     """
+    levels, strokes = _manageable(levels, strokes)
     missing = STROKE * max(levels.shape) - ink.stroke_width(strokes)
     radius = max(0, round(missing / 2))
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     thick = cv2.dilate(np.pad(levels, radius), pen).astype(np.float32)
     return np.clip(ink.resized(thick, BOX / max(thick.shape)), 0, 1)
+
+
+PEN_SIDE = 160  # pixels: in a larger digit the pen that thickens would take long
+
+
+def _manageable(levels: Levels, strokes: Mask) -> tuple[Levels, Mask]:
+    """A large digit reduced to PEN_SIDE, each new pixel the fullest of those it stands for."""
+    scale = PEN_SIDE / max(levels.shape)
+    if scale >= 1:
+        return levels, strokes
+    square = np.ones((math.ceil(1 / scale),) * 2, np.uint8)
+    levels = ink.resized(cv2.dilate(levels, square).astype(np.float32), scale)
+    return levels, levels > 0.5
 
 
 def _centred(levels: Levels) -> Grey:

@@ -270,10 +270,8 @@ def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predicto
 
 
 def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
-    levels, strokes = (
-        np.ascontiguousarray(np.rot90(each, quarter_turns))
-        for each in (found.levels, found.strokes)
-    )
+    levels = np.ascontiguousarray(np.rot90(found.levels, quarter_turns))
+    strokes = np.ascontiguousarray(np.rot90(found.strokes, quarter_turns))
     return _Sheet(ink.Ink(levels, strokes, found.width), np.eye(3))
 
 

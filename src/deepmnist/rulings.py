@@ -7,6 +7,7 @@ where strokes stand on both its sides the gap is filled. This module knows no di
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,6 +20,7 @@ SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may b
 SLENDER = 1 / 7  # of its length: a ruling is at most so thick
 STEEPEST = 0.14  # rows a column (8 degrees): beyond it a line is no ruling
 BEND = 2  # pixels a ruling may leave its straight line, on top of half its thickness
+MOST_LINES = 60  # of either direction: more are a texture, and the longest are taken
 TAIL = 3  # pixels by which a ruling's faint ends reach further than its full breadth
 EDGE_ZONE = 0.3  # of a side: further in, a ruling must run from border to border
 BORDER = 0.04  # of a side: what ends so near to the border has been cut off by it
@@ -36,12 +38,22 @@ class _Line:
     stop: int
     thickness: float
 
-    def pixels(self, shape: tuple[int, ...]) -> Mask:
-        """Bool (height, width): its own pixels, and what little it bends."""
-        rows, columns = np.ogrid[: shape[0], : shape[1]]
-        near = np.abs(rows - self.offset - self.slope * columns) <= self.thickness / 2 + BEND
-        along = (columns >= self.start - TAIL) & (columns < self.stop + TAIL)
-        return np.asarray(near & along, np.bool_)
+    def moved(self, down: int, right: int) -> _Line:
+        """The same line where the picture's corner lies so many pixels up and left."""
+        offset = self.offset + down - self.slope * right
+        return _Line(self.slope, offset, self.start + right, self.stop + right, self.thickness)
+
+    def pixels(self, shape: tuple[int, ...], wider: float = 0) -> Mask:
+        """Bool (height, width): its own pixels, what little it bends, and `wider` rows more."""
+        mask = np.zeros(shape, np.bool_)
+        reach = self.thickness / 2 + BEND + wider / 2
+        ends = [self.offset + self.slope * column for column in (self.start, self.stop)]
+        top, bottom = max(0, math.floor(min(ends) - reach)), math.ceil(max(ends) + reach) + 1
+        left, right = max(0, self.start - TAIL), self.stop + TAIL
+        rows, columns = np.ogrid[top : min(bottom, shape[0]), left : min(right, shape[1])]
+        near = np.abs(rows - self.offset - self.slope * columns) <= reach
+        mask[top:bottom, left:right] = near
+        return mask
 
 
 def removed(ink: Ink, least_length: float) -> Ink:
@@ -56,7 +68,7 @@ def removed(ink: Ink, least_length: float) -> Ink:
     rest = ink.strokes & ~np.logical_or.reduce(taken or [np.zeros_like(ink.strokes)])
     if not taken or _height(rest) < LEAST_REST * ink.width:
         return ink
-    keep = [_passes(line, rest) for line in level] + [_passes(line, rest.T) for line in upright]
+    keep = _passing(level, rest) + _passing(upright, rest.T)
     level_count = sum(keep[: len(level)])
     return _mended(ink, [mask for mask, kept in zip(taken, keep, strict=True) if kept], level_count)
 
@@ -67,7 +79,7 @@ def _ends(crossing: list[_Line], shape: tuple[int, ...]) -> Mask:
     ends = np.ones(shape, np.bool_)
     ends[rows : shape[0] - rows, columns : shape[1] - columns] = False
     for line in crossing:
-        ends |= replace(line, thickness=line.thickness + 2 * BEND).pixels(shape)
+        ends |= line.pixels(shape, wider=2 * BEND)
     return ends
 
 
@@ -84,10 +96,13 @@ def _lines(strokes: Mask, least_length: float) -> list[_Line]:
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, segment), np.uint8))
     bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
+    stats[0] = 0  # the paper
+    order = np.argsort(-stats[:, cv2.CC_STAT_WIDTH], kind="stable")[:MOST_LINES]
     found = []
-    for index in np.flatnonzero(stats[:, cv2.CC_STAT_WIDTH] >= least_length):
-        if index > 0:
-            found.append(_fitted((labels == index) & (runs > 0)))
+    for index in order[stats[order, cv2.CC_STAT_WIDTH] >= least_length]:
+        left, top, width, height, _ = (int(value) for value in stats[index])
+        box = np.s_[top : top + height, left : left + width]
+        found.append(_fitted((labels[box] == index) & (runs[box] > 0)).moved(top, left))
     return [
         line
         for line in found
@@ -130,15 +145,18 @@ def _placed(line: _Line, ends: Mask) -> bool:
     return line.stop - line.start >= WHOLE * width or all(met) or (at_edge and any(met))
 
 
-def _passes(line: _Line, rest: Mask) -> bool:
-    labels = cv2.connectedComponents(rest.astype(np.uint8), connectivity=8)[1]
-    reach = replace(line, thickness=line.thickness + 2 * BEND).pixels(rest.shape)
-    touching = np.unique(labels[reach & rest])
-    if len(touching) == 0:
-        return True
-    columns = np.flatnonzero(np.isin(labels, touching).any(axis=0))
-    margin = max(2.0, line.thickness)
-    return bool(columns[0] >= line.start + margin and columns[-1] < line.stop - margin)
+def _passing(lines: list[_Line], rest: Mask) -> list[bool]:
+    """For each line, whether it goes on past all that touches it, at both its ends."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)
+    starts = stats[:, cv2.CC_STAT_LEFT]
+    stops = starts + stats[:, cv2.CC_STAT_WIDTH]
+    passing = []
+    for line in lines:
+        touching = np.unique(labels[line.pixels(rest.shape, wider=2 * BEND) & rest])
+        margin = max(2.0, line.thickness)
+        inside = (starts >= line.start + margin) & (stops <= line.stop - margin)
+        passing.append(bool(inside[touching].all()))
+    return passing
 
 
 def _mended(ink: Ink, taken: list[Mask], level: int) -> Ink:

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import cuts, expectation, images
+from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, State
 from deepmnist.ink import Ink
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
 
+MOST_CANDIDATES = 5_000  # in a picture: about ten for each of 500 digits
 MOST_TOGETHER = 6  # neighbouring parts that are tried as one digit
 LEAST_SEEN = 64  # pixels: a smaller piece is enlarged before its strokes are measured
 
@@ -77,6 +79,7 @@ def digits(
     rows = [[part for piece in _stacked(line) for part in _parts(piece, ink, size)]
             for line in lines]  # fmt: skip
     spans = [_spans(row, size) for row in rows]
+    _check_bounded(sum(map(len, spans)))
     unions = [
         joined([part.piece for part in row[start:stop]])
         for row, found in zip(rows, spans, strict=True)
@@ -88,6 +91,14 @@ def digits(
         known = {span: next(judged) for span in found}
         chosen.append(_cheapest(row, known, size, expected))
     return chosen
+
+
+def _check_bounded(count: int) -> None:
+    if count > MOST_CANDIDATES:
+        raise PictureError(
+            f"what is in the picture could be parted into {count:,} digits; at most "
+            f"{MOST_CANDIDATES:,} candidates are tried; crop it to the digits that matter"
+        )
 
 
 def _judged(unions: list[Piece], ink: Ink, predictor: Predictor) -> list[Candidate]:
