@@ -21,7 +21,8 @@ from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
 from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.errors import BundleError, DataError
-from deepmnist.prediction import LiteRTPredictor, Prediction, predictions
+from deepmnist.prediction import LiteRTPredictor, predictions
+from deepmnist.rejection import Scores
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +101,10 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
     predictor.predict_proba(many[:64])  # both cores have their interpreter
     answered, answer = [], prediction._Runner.answer
 
-    def held_up(runner: Any, images: NDArray[Any], into: NDArray[np.float32]) -> None:
+    def held_up(runner: Any, *work: Any) -> None:
         answered.append(runner)
         time.sleep(0.05 if runner is answered[0] else 0.001)
-        answer(runner, images, into)
+        answer(runner, *work)
 
     monkeypatch.setattr(prediction._Runner, "answer", held_up)
     found = predictor.predict_proba(many[:320])
@@ -212,8 +213,25 @@ def test_no_images_have_no_answers(predictor: LiteRTPredictor) -> None:
 # --- records ------------------------------------------------------------------------------------
 
 
+def scored(rows: Any, single: Any = None) -> Scores:
+    probabilities = np.asarray(rows, np.float32)
+    ones = np.ones(len(probabilities), np.float32)
+    return Scores(probabilities, ones if single is None else np.asarray(single, np.float32))
+
+
+def test_an_answer_is_accepted_from_the_threshold_on_and_else_says_why_not() -> None:
+    rows = scored([[0.98, 0.02], [0.75, 0.25], [0.98, 0.02], [0.98, 0.02]], [1, 1, 0.1, 0])
+    sure, unsure, other, nothing = predictions(rows, ("no", "yes"), 0.9)
+    assert (sure.accepted, sure.reason) == (True, None)
+    assert (unsure.accepted, unsure.reason) == (False, "unsure between no and yes")
+    assert (other.accepted, other.reason) == (False, "not a digit, perhaps")
+    assert (nothing.accepted, nothing.reason) == (False, "nothing in the picture")
+    assert other.confidence == pytest.approx(0.098)
+    assert other.probability == pytest.approx(0.98)
+
+
 def test_an_answer_lists_the_first_three_most_probable_first() -> None:
-    (answer,) = predictions(np.array([[0.1, 0.6, 0.0, 0.3]], np.float32), ("a", "b", "c", "d"))
+    (answer,) = predictions(scored([[0.1, 0.6, 0.0, 0.3]]), ("a", "b", "c", "d"))
     assert answer.label == "b"
     assert answer.probability == pytest.approx(0.6)
     assert [label for label, _ in answer.top] == ["b", "d", "a"]
@@ -222,7 +240,7 @@ def test_an_answer_lists_the_first_three_most_probable_first() -> None:
 
 def test_ties_keep_the_order_of_the_classes() -> None:
     rows = np.array([[0.25, 0.25, 0.25, 0.25], [0.1, 0.4, 0.1, 0.4]], np.float32)
-    found = predictions(rows, ("a", "b", "c", "d"))
+    found = predictions(scored(rows), ("a", "b", "c", "d"))
     assert [[label for label, _ in answer.top] for answer in found] == [
         ["a", "b", "c"],
         ["b", "d", "a"],
@@ -233,19 +251,19 @@ def test_ties_keep_the_order_of_the_classes() -> None:
 def test_ties_of_many_classes_keep_their_order_too() -> None:
     """Which NumPy's default sort does not see to."""
     rows = np.random.default_rng(0).integers(1, 3, (20, 100)).astype(np.float32) / 100
-    found = predictions(rows, [str(i) for i in range(100)])
+    found = predictions(scored(rows), [str(i) for i in range(100)])
     for row, answer in zip(rows, found, strict=True):
         first = np.flatnonzero(row == row.max())[:3]
         assert [int(label) for label, _ in answer.top] == first.tolist()
 
 
 def test_fewer_classes_than_three_are_all_listed() -> None:
-    (answer,) = predictions(np.array([[0.25, 0.75]], np.float32), ("no", "yes"))
-    assert answer == Prediction("yes", 0.75, (("yes", 0.75), ("no", 0.25)))
+    (answer,) = predictions(scored([[0.25, 0.75]], [0.9]), ("no", "yes"), 0.6)
+    assert answer.top == (("yes", 0.75), ("no", 0.25))
 
 
 def test_no_probabilities_are_no_answers() -> None:
-    assert predictions(np.empty((0, 10), np.float32), DIGITS) == []
+    assert predictions(Scores(np.empty((0, 10), np.float32), np.empty(0, np.float32)), DIGITS) == []
 
 
 # --- refused images -----------------------------------------------------------------------------

@@ -117,22 +117,22 @@ def test_a_tiny_digit_is_not_accepted_and_says_why() -> None:
     assert all((digit.reason or "").startswith("too small: ") for digit in digits)
 
 
+JUDGE = reader.Judge(tuple("0123456789"), 0.9)
+
+
 def test_doubt_between_two_labels_is_named() -> None:
     probabilities = np.full(10, 0.01, np.float32)
     probabilities[[4, 9]] = 0.5, 0.42
-    digit = reader.judged(
-        (0, 0, 9, 9), probabilities, np.zeros((28, 28), np.uint8), tuple("0123456789")
-    )
+    digit = JUDGE.digit((0, 0, 9, 9), np.zeros((28, 28), np.uint8), probabilities, 1.0)
     assert digit.reason == "unsure between 4 and 9"
     assert not digit.accepted
 
 
-def test_doubt_about_all_labels_is_no_digit() -> None:
-    probabilities = np.full(10, 0.04, np.float32)
-    probabilities[3] = 0.64
-    digit = reader.judged(
-        (0, 0, 9, 9), probabilities, np.zeros((28, 28), np.uint8), tuple("0123456789")
-    )
+def test_what_is_hardly_one_digit_is_not_accepted_however_clear_the_label() -> None:
+    probabilities = np.zeros(10, np.float32)
+    probabilities[3] = 1
+    digit = JUDGE.digit((0, 0, 9, 9), np.zeros((28, 28), np.uint8), probabilities, 0.2)
+    assert (digit.accepted, digit.confidence) == (False, pytest.approx(0.2))
     assert digit.reason == "not a digit, perhaps"
 
 

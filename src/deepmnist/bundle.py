@@ -23,6 +23,7 @@ MANIFEST = "bundle.json"
 RUNTIME = "model.tflite"
 WEIGHTS = "model.keras"
 CARD = "README.md"
+SHIPPED = Path(__file__).parent / "pretrained"  # the bundle that comes with deepmnist
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_FILE_BYTES = 1_000_000_000
 
@@ -44,6 +45,13 @@ class DataRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     fallback: bool  # True: the embedded digits stood in for MNIST, which could not be had
 
 
+class RejectionRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """When answers are accepted (rejection.py)."""
+
+    threshold: float  # confidence from which on they are
+    coverages: list[tuple[float, float]]  # (share of digits accepted, threshold), rising share
+
+
 Value = str | int | float | bool | None
 
 
@@ -60,6 +68,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     numbers: dict[str, Value]  # measured: test_accuracy, test_n, expected_calibration_error, ...
     versions: dict[str, str]
     files: dict[str, FileRecord] = {}
+    rejection: RejectionRecord | None = None  # None: everything is taken for a digit
 
 
 @dataclass(frozen=True)

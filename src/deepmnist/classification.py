@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, pictures
+from deepmnist import images, pictures, rejection
 from deepmnist.data import Dataset
 from deepmnist.errors import PictureError
 from deepmnist.prediction import Prediction, Predictor, predictions
@@ -32,28 +32,41 @@ class Answer:
     error: str | None = None
 
 
-def classify(predictor: Predictor, sources: Iterable[Source]) -> Iterator[Answer]:
-    """An answer for each source, in the order given."""
+def classify(
+    predictor: Predictor, sources: Iterable[Source], coverage: float | None = None
+) -> Iterator[Answer]:
+    """An answer for each source, in the order given. coverage: see rejection.threshold."""
+    threshold = rejection.threshold(predictor, coverage)
     remaining = iter(sources)
     while chunk := list(islice(remaining, BATCH)):
-        yield from _classify_chunk(predictor, chunk)
+        yield from _classify_chunk(predictor, chunk, threshold)
 
 
-def classify_rows(predictor: Predictor, dataset: Dataset) -> Iterator[Answer]:
+def classify_rows(
+    predictor: Predictor, dataset: Dataset, coverage: float | None = None
+) -> Iterator[Answer]:
     """An answer for each image of a data set, named NAME#ROW with rows counted from 1."""
+    threshold = rejection.threshold(predictor, coverage)
     for start in range(0, len(dataset), BATCH):
-        probabilities = predictor.predict_proba(dataset.images[start : start + BATCH])
-        for row, found in enumerate(predictions(probabilities, predictor.class_names), start + 1):
-            yield Answer(f"{dataset.name}#{row}", prediction=found)
+        found = _predictions(predictor, dataset.gather(slice(start, start + BATCH)), threshold)
+        for row, prediction in enumerate(found, start + 1):
+            yield Answer(f"{dataset.name}#{row}", prediction)
 
 
-def _classify_chunk(predictor: Predictor, chunk: Sequence[Source]) -> Iterator[Answer]:
+def _predictions(
+    predictor: Predictor, seen: NDArray[np.uint8], threshold: float
+) -> list[Prediction]:
+    return predictions(rejection.scores(predictor, seen), predictor.class_names, threshold)
+
+
+def _classify_chunk(
+    predictor: Predictor, chunk: Sequence[Source], threshold: float
+) -> Iterator[Answer]:
     prepared = [_prepared(path, content) for path, content in chunk]
     readable = [image for image in prepared if not isinstance(image, PictureError)]
     found: Iterator[Prediction] = iter(())
     if readable:
-        probabilities = predictor.predict_proba(np.stack(readable))
-        found = iter(predictions(probabilities, predictor.class_names))
+        found = iter(_predictions(predictor, np.stack(readable), threshold))
     for (path, _), image in zip(chunk, prepared, strict=True):
         if isinstance(image, PictureError):
             yield Answer(path, error=str(image))

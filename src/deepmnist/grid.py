@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, ink, layout, reader, rulings
+from deepmnist import images, ink, layout, reader, rejection, rulings
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.prediction import Predictor
 
@@ -30,7 +30,11 @@ Corners = NDArray[np.float32]  # (4, 2), column and row: top left, top right, bo
 
 
 def read_grid(
-    picture: NDArray[np.uint8], predictor: Predictor, rows: int, columns: int
+    picture: NDArray[np.uint8],
+    predictor: Predictor,
+    rows: int,
+    columns: int,
+    coverage: float | None = None,
 ) -> reader.Page:
     """The cells of a grid, row by row; an empty one has the label ''.
 
@@ -47,11 +51,14 @@ def read_grid(
     found = ink.find(square, 1, max(square.shape))
     cells = [_cell(found, row, column) for row in range(rows) for column in range(columns)]
     seen = np.stack([images.of_strokes(*cell) for cell in cells])
-    probabilities = predictor.predict_proba(seen)
+    scores = rejection.scores(predictor, seen)
+    judge = reader.Judge(predictor.class_names, rejection.threshold(predictor, coverage))
     boxes = _boxes(corners, rows, columns, picture.shape)
     digits = [
-        reader.judged(box, each, image, predictor.class_names) if image.any() else _empty(box, each)
-        for box, each, image in zip(boxes, probabilities, seen, strict=True)
+        judge.digit(box, image, each, float(single)) if image.any() else _empty(box, each)
+        for box, image, each, single in zip(
+            boxes, seen, scores.probabilities, scores.single, strict=True
+        )
     ]
     return reader.Page(
         tuple(_line(digits[start : start + columns]) for start in range(0, len(digits), columns))
@@ -144,7 +151,7 @@ def _cell(found: ink.Ink, row: int, column: int) -> tuple[ink.Levels, ink.Mask]:
 
 def _empty(box: reader.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
     return reader.Digit(
-        box, "", 1.0, 1.0, True, None, np.zeros((28, 28), np.uint8), np.zeros_like(probabilities)
+        box, "", 1.0, 0.0, 1.0, True, None, np.zeros((28, 28), np.uint8), 0 * probabilities
     )
 
 

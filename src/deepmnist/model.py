@@ -101,6 +101,18 @@ def accurate(
     return _readout(_flat(x), 128, classes, dropout, seeds, dtype)
 
 
+def reader(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """`balanced` with one convolution more, and a narrower dense layer: it reads what it is shown
+    in the wild, and must be small."""
+    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
+    x = _block(x, 32, 5, 1, seeds, dtype)  # (n, 12, 12, 32)
+    x = _block(x, 64, 3, 2, seeds, dtype)  # (n, 5, 5, 64)
+    x = _block(x, 128, 3, 3, seeds, dtype, pool=False)  # (n, 5, 5, 128)
+    return _readout(_flat(x), 96, classes, dropout, seeds, dtype)
+
+
 def tiny(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
@@ -204,6 +216,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {
     "accurate": accurate,
     "balanced": balanced,
     "fast": fast,
+    "reader": reader,
     "tiny": tiny,
     "tutorial": tutorial,
 }

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from deepmnist import bundle, chatter
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError, DataError
+from deepmnist.rejection import DEFAULT_THRESHOLD, Scores, reason
 
 TOP = 3  # classes listed with each answer
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
@@ -41,29 +42,47 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """One answer: the most probable class, its probability, and the first few of all."""
+    """One answer: the most probable class, how probable, how sure, and the first few of all."""
 
     label: str
-    probability: float
+    probability: float  # of the label, if this is a digit
     top: tuple[tuple[str, float], ...]
+    confidence: float  # the score that acceptance uses: low for what is no digit
+    accepted: bool
+    reason: str | None  # why it is not accepted
 
 
-def predictions(probabilities: NDArray[np.float32], class_names: Sequence[str]) -> list[Prediction]:
-    """Answers for probabilities (n, classes), most probable class first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+def predictions(
+    scores: Scores, class_names: Sequence[str], threshold: float = DEFAULT_THRESHOLD
+) -> list[Prediction]:
+    """Answers for scores of n images, accepted from the confidence `threshold` on."""
+    order = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :TOP]
+    rows = zip(scores.probabilities, scores.single, scores.confidence, order, strict=True)
     answers = []
-    for row, best in zip(probabilities, order, strict=True):
+    for row, single, confidence, best in rows:
         top = tuple((class_names[i], float(row[i])) for i in best)
-        answers.append(Prediction(*top[0], top))
+        accepted = bool(confidence >= threshold)
+        why = None if accepted else reason(row, float(single), class_names)
+        answers.append(Prediction(*top[0], top, float(confidence), accepted, why))
     return answers
 
 
 class LiteRTPredictor:
     """The model of a bundle, run by LiteRT on all cores. Not safe to share between threads."""
 
-    def __init__(self, runtime: bytes, class_names: Sequence[str]) -> None:
-        """Run the content of a .tflite file with input `image` and output `probabilities`."""
+    def __init__(
+        self,
+        runtime: bytes,
+        class_names: Sequence[str],
+        threshold: float = DEFAULT_THRESHOLD,
+        coverages: Sequence[tuple[float, float]] = (),
+    ) -> None:
+        """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
+
+        threshold, coverages: see rejection.py.
+        """
         self.class_names = tuple(class_names)
+        self.threshold, self.coverages = threshold, tuple(coverages)
         self._runtime = runtime
         self._cores = usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
@@ -75,13 +94,23 @@ class LiteRTPredictor:
 
         DataError where images have another shape, dtype or range.
         """
+        return self.scores(images).probabilities
+
+    def scores(self, images: NDArray[np.uint8 | np.floating]) -> Scores:
+        """The same with, for each image, the probability that it is one digit.
+
+        That is 1 for every image where the model did not learn what is no digit.
+        """
         check_images(images)
-        probabilities = np.empty((len(images), len(self.class_names)), np.float32)
+        found = Scores(
+            np.empty((len(images), len(self.class_names)), np.float32),
+            np.ones(len(images), np.float32),
+        )
         shares = len(images) // SHARE
         if shares:
-            self._answer_shares(shares, images, probabilities)
-        self._answer_rest(shares * SHARE, images, probabilities)
-        return probabilities
+            self._answer_shares(shares, images, found)
+        self._answer_rest(shares * SHARE, images, found)
+        return found
 
     def predict(self, images: NDArray[np.uint8 | np.floating]) -> NDArray[np.int64]:
         """The most probable class of each image, int64 (n,), an index into class_names."""
@@ -91,7 +120,7 @@ class LiteRTPredictor:
         self,
         shares: int,
         images: NDArray[np.uint8 | np.floating],
-        into: NDArray[np.float32],
+        into: Scores,
     ) -> None:
         """Let each core take the next share, until all are taken: a core held up takes fewer."""
         while len(self._sharers) < min(self._cores, shares):
@@ -101,7 +130,7 @@ class LiteRTPredictor:
         def work(runner: _Runner) -> None:
             for start in starts:  # one iterator for all, so that no share is taken twice
                 rows = slice(start, start + SHARE)
-                runner.answer(images[rows], into[rows])
+                runner.answer(images[rows], into, rows)
 
         list(self._pool.map(work, self._sharers))  # list: raises here what a thread raised
 
@@ -109,7 +138,7 @@ class LiteRTPredictor:
         self,
         done: int,
         images: NDArray[np.uint8 | np.floating],
-        into: NDArray[np.float32],
+        into: Scores,
     ) -> None:
         """Run what makes no share, each batch on one core or split between all."""
         for size in REST_SIZES:
@@ -118,7 +147,7 @@ class LiteRTPredictor:
                     split = size * len(self._runtime) > SPLIT_BYTES
                     self._rest[size] = self._runner(size, threads=self._cores if split else 1)
                 rows = slice(done, done + size)
-                self._rest[size].answer(images[rows], into[rows])
+                self._rest[size].answer(images[rows], into, rows)
                 done += size
 
     def _runner(self, size: int, threads: int) -> _Runner:
@@ -138,44 +167,60 @@ class _Runner:
                 self.interpreter.resize_tensor_input(image["index"], (size, SIDE, SIDE))
                 self.interpreter.allocate_tensors()
                 (self.image,) = self.interpreter.get_input_details()
-                (self.probabilities,) = self.interpreter.get_output_details()
+                outputs = self.interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"the model cannot be run by LiteRT: {error}") from error
+        # Names do not survive every conversion; the numbers of dimensions do.
+        self.outputs = {len(output["shape"]): output for output in outputs}
         self._check(size, classes)
         # LiteRT's own memory: a view of it must be gone when the model runs, so each is made anew.
         self.input_view = self.interpreter.tensor(self.image["index"])
-        self.output_view = self.interpreter.tensor(self.probabilities["index"])
+        views = {
+            rank: self.interpreter.tensor(each["index"]) for rank, each in self.outputs.items()
+        }
+        self.probabilities_view, self.single_view = views[2], views.get(1)
 
     def _check(self, size: int, classes: int) -> None:
-        found = [
-            f"{tensor['dtype'].__name__} {tuple(map(int, tensor['shape']))}"
-            for tensor in (self.image, self.probabilities)
-        ]
-        needed = [f"float32 {(size, SIDE, SIDE)}", f"float32 {(size, classes)}"]
-        if found != needed:
+        takes, needed = _described([self.image]), f"float32 {(size, SIDE, SIDE)}"
+        gives = _described([self.outputs[rank] for rank in sorted(self.outputs, reverse=True)])
+        probabilities = f"float32 {(size, classes)}"
+        if takes != needed or gives not in (probabilities, f"{probabilities}, float32 {(size,)}"):
             raise BundleError(
-                f"the model takes {found[0]} and gives {found[1]}; with {classes} class names it "
-                f"must take {needed[0]} and give {needed[1]}; export it anew"
+                f"the model takes {takes} and gives {gives}; with {classes} class names it "
+                f"must take {needed} and give {probabilities}; export it anew"
             )
 
-    def answer(self, images: NDArray[np.uint8 | np.floating], into: NDArray[np.float32]) -> None:
-        """Fill `into` (size, classes) with the probabilities of checked images (size, 28, 28)."""
+    def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
+        """Fill `rows` of `into` with the scores of checked images (size, 28, 28)."""
         write_unit_range(images, self.input_view())
         self.interpreter.invoke()
-        into[:] = self.output_view()
+        into.probabilities[rows] = self.probabilities_view()
+        if self.single_view is not None:
+            into.single[rows] = self.single_view()
 
 
-def load(path: str | Path) -> LiteRTPredictor:
+def _described(tensors: Sequence[Any]) -> str:
+    return ", ".join(
+        f"{tensor['dtype'].__name__} {tuple(map(int, tensor['shape']))}" for tensor in tensors
+    )
+
+
+def load(path: str | Path = bundle.SHIPPED) -> LiteRTPredictor:
     """The model of the bundle (or of the run folder) at `path`, its files checked.
 
-    BundleError where it is missing, foreign, too new or altered.
+    Without a path, the one that comes with deepmnist. BundleError where it is missing, foreign,
+    too new or altered.
     """
     return open_bundle(bundle.load(path))
 
 
 def open_bundle(opened: bundle.Bundle) -> LiteRTPredictor:
     """The model of a bundle that has been checked."""
-    return LiteRTPredictor(opened.runtime.read_bytes(), opened.manifest.class_names)
+    manifest, runtime = opened.manifest, opened.runtime.read_bytes()
+    if manifest.rejection is None:
+        return LiteRTPredictor(runtime, manifest.class_names)
+    rejection = manifest.rejection
+    return LiteRTPredictor(runtime, manifest.class_names, rejection.threshold, rejection.coverages)
 
 
 def usable_cores() -> int:

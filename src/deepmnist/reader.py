@@ -1,8 +1,8 @@
 """Pictures of any number of digits read: line by line, left to right, with a confidence each.
 
 Ink is found, rulings are taken out, lines are found and turned level, and each is cut into digits.
-What a digit's confidence is stands in one place, `_confidence`: the calibrated probability, less
-where the shape speaks against a digit. This module knows no files and no terminal.
+A digit's confidence is rejection.py's, less where its shape or place speaks against one. This
+module knows no files and no terminal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import expectation, images, ink, layout, rulings, segmentation
+from deepmnist import expectation, images, ink, layout, rejection, rulings, segmentation
 from deepmnist.errors import ConfigError
 from deepmnist.expectation import Expectation
 from deepmnist.prediction import Predictor
@@ -25,7 +25,6 @@ RULING = 1.25  # digits' heights: straight lines so long are of a form
 LEAST_RULING = 24  # pixels
 PAGE_RULING = 0.4  # of the longest side: such go first, so that a digit's height can be measured
 
-ACCEPTED = 0.9  # confidence from which on a digit is accepted
 TOO_SMALL = 9  # pixels of the picture as given: a lower digit cannot be told
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the picture as given
@@ -38,6 +37,7 @@ class Digit:
     box: Box
     label: str
     probability: float  # of the label, if this is a digit
+    single: float  # that this is one digit
     confidence: float  # the score that acceptance uses; low for what is no digit
     accepted: bool
     reason: str | None  # why it is not accepted
@@ -66,6 +66,7 @@ def read(
     picture: NDArray[np.uint8],
     predictor: Predictor,
     expected: Expectation = expectation.ANYTHING,
+    coverage: float | None = None,
 ) -> Page:
     """The digits of a grey picture, uint8 (height, width), dark on light or light on dark.
 
@@ -80,18 +81,23 @@ def read(
             f"'{expected.text}' is expected of digits; this model's classes are "
             f"{', '.join(predictor.class_names)}; expect nothing of it"
         )
+    judge = Judge(predictor.class_names, rejection.threshold(predictor, coverage))
     sheet = _sheet(picture)
-    answers = _answers(sheet, picture.shape, predictor, expected)
+    answers = _answers(sheet, picture.shape, predictor, judge, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
-    if not _seems_turned(answers, sheet, predictor):
+    if not _seems_turned(answers, sheet, predictor, judge):
         return Page(tuple(_line(row) for row in answers))
     doubted = [[_doubted(digit, TURNED) for digit in row] for row in answers]
     return Page(tuple(_line(row) for row in doubted), TURNED)
 
 
 def _answers(
-    sheet: _Sheet, shape: tuple[int, ...], predictor: Predictor, expected: Expectation
+    sheet: _Sheet,
+    shape: tuple[int, ...],
+    predictor: Predictor,
+    judge: Judge,
+    expected: Expectation,
 ) -> list[list[Digit]]:
     size = layout.digit_height(sheet.ink)
     rows = layout.lines(layout.pieces(sheet.ink), size)
@@ -102,7 +108,7 @@ def _answers(
     for line in lines:
         oddity = None if line is not None else f"does not fit what is expected: {expected.text}"
         readings = (line if line is not None else next(plain)) or []
-        answers.append([_digit(each, oddity, sheet, shape, predictor) for each in readings])
+        answers.append([_digit(each, oddity, sheet, shape, judge) for each in readings])
     return answers
 
 
@@ -164,8 +170,45 @@ def box_around(points: NDArray[np.float64], shape: tuple[int, ...]) -> Box:
 
 # ---- answers ------------------------------------------------------------------------------------
 
-UNSURE = 0.05  # a second label as probable as this is named
 WIDE = 1.35  # of its height: so wide is no digit alone
+ODD = 0.5  # what is left of a confidence where the shape speaks against one whole digit
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who says which digits are accepted."""
+
+    class_names: tuple[str, ...]
+    threshold: float  # confidence from which on they are
+
+    def digit(
+        self,
+        box: Box,
+        seen: NDArray[np.uint8],
+        probabilities: NDArray[np.float32],
+        single: float,
+        oddity: str | None = None,
+        chosen: int | None = None,
+    ) -> Digit:
+        """A digit seen as (28, 28), of probabilities (classes,): the most probable, or the chosen.
+
+        `single` is the probability that it is one digit, `oddity` what else speaks against it.
+        """
+        label = int(probabilities.argmax()) if chosen is None else chosen
+        confidence = single * float(probabilities[label]) * (ODD if oddity else 1.0)
+        accepted = confidence >= self.threshold and not oddity
+        why = oddity or rejection.reason(probabilities, single, self.class_names)
+        return Digit(
+            box=box,
+            label=self.class_names[label],
+            probability=float(probabilities[label]),
+            single=single,
+            confidence=confidence,
+            accepted=accepted,
+            reason=None if accepted else why,
+            seen=seen,
+            probabilities=probabilities,
+        )
 
 
 def _digit(
@@ -173,58 +216,16 @@ def _digit(
     oddity: str | None,
     sheet: _Sheet,
     shape: tuple[int, ...],
-    predictor: Predictor,
+    judge: Judge,
 ) -> Digit:
-    piece = reading.candidate.piece
-    box = _box(piece, sheet, shape)
-    return judged(
-        box,
-        reading.candidate.probabilities,
-        reading.candidate.seen,
-        predictor.class_names,
-        oddity or _oddity(piece, box, shape),
-        reading.digit,
-    )
-
-
-def judged(
-    box: Box,
-    probabilities: NDArray[np.float32],
-    seen: NDArray[np.uint8],
-    class_names: tuple[str, ...],
-    oddity: str | None = None,
-    chosen: int | None = None,
-) -> Digit:
-    """A digit of probabilities (classes,), accepted or not: the most probable, or the chosen.
-
-    `oddity` is what else speaks against it, in words.
-    """
-    digit = int(probabilities.argmax()) if chosen is None else chosen
-    confidence = _confidence(float(probabilities[digit]), oddity)
-    accepted = confidence >= ACCEPTED
-    return Digit(
-        box=box,
-        label=class_names[digit],
-        probability=float(probabilities[digit]),
-        confidence=confidence,
-        accepted=accepted,
-        reason=None if accepted else oddity or _doubt(probabilities, class_names),
-        seen=seen,
-        probabilities=probabilities,
-    )
+    found = reading.candidate
+    box = _box(found.piece, sheet, shape)
+    oddity = oddity or _oddity(found.piece, box, shape)
+    return judge.digit(box, found.seen, found.probabilities, found.single, oddity, reading.digit)
 
 
 def _doubted(digit: Digit, oddity: str) -> Digit:
-    confidence = _confidence(digit.probability, oddity)
-    return replace(digit, confidence=confidence, accepted=False, reason=oddity)
-
-
-def _confidence(probability: float, oddity: str | None) -> float:
-    """0..1, the score that acceptance uses. A learned rejection score belongs here."""
-    return probability * (ODD if oddity else 1.0)
-
-
-ODD = 0.5  # what is left of a confidence where the shape speaks against one whole digit
+    return replace(digit, confidence=ODD * digit.confidence, accepted=False, reason=oddity)
 
 
 def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None:
@@ -239,13 +240,6 @@ def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None
     return None
 
 
-def _doubt(probabilities: NDArray[np.float32], class_names: tuple[str, ...]) -> str:
-    second, first = np.argsort(probabilities, kind="stable")[-2:]
-    if probabilities[second] >= UNSURE:
-        return f"unsure between {class_names[first]} and {class_names[second]}"
-    return "not a digit, perhaps"
-
-
 def _line(digits: list[Digit]) -> Line:
     text = "".join(digit.label for digit in digits)
     return Line(tuple(digits), text, float(np.prod([digit.probability for digit in digits])))
@@ -255,18 +249,20 @@ def _line(digits: list[Digit]) -> Line:
 
 TURNED = "the picture seems to be turned by 90 degrees; turn it and read it again"
 TURNED_MOST = 100  # digits: of more, none is read again on its side
-SURE = 0.9  # mean probability from which on a picture is the right way up
-TURNED_MARGIN = 0.1  # mean probability by which another way up must be surer
+SURE = 0.9  # mean probability of being that digit from which on a picture is the right way up
+TURNED_MARGIN = 0.1  # mean probability of being that digit by which another way up must be surer
 
 
-def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor) -> bool:
+def _seems_turned(
+    answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor, judge: Judge
+) -> bool:
     """Whether the digits make more sense on their side; one digit alone does not say."""
-    upright = [digit.probability for row in answers for digit in row]
+    upright = [digit.single * digit.probability for row in answers for digit in row]
     sure = float(np.mean(upright))
     if not 2 <= len(upright) <= TURNED_MOST or sure >= SURE:
         return False
     ways = [_on_side(sheet.ink, quarter_turns) for quarter_turns in (1, 3)]
-    return any(_mean_probability(way, predictor) > sure + TURNED_MARGIN for way in ways)
+    return any(_mean_probability(way, predictor, judge) > sure + TURNED_MARGIN for way in ways)
 
 
 def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
@@ -275,7 +271,7 @@ def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
     return _Sheet(ink.Ink(levels, strokes, found.width), np.eye(3))
 
 
-def _mean_probability(sheet: _Sheet, predictor: Predictor) -> float:
-    rows = _answers(sheet, sheet.ink.strokes.shape, predictor, expectation.ANYTHING)
-    digits = [digit.probability for row in rows for digit in row]
+def _mean_probability(sheet: _Sheet, predictor: Predictor, judge: Judge) -> float:
+    rows = _answers(sheet, sheet.ink.strokes.shape, predictor, judge, expectation.ANYTHING)
+    digits = [digit.single * digit.probability for row in rows for digit in row]
     return float(np.mean(digits)) if len(digits) > 1 else 0.0

@@ -19,6 +19,7 @@ from deepmnist.errors import ConfigError, nearest
 Count = Annotated[int, Meta(ge=1, lt=2**31)]
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
+Architecture = Literal["tutorial", "fast", "balanced", "accurate", "reader", "tiny"]  # of model.py
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 MEMBER_STRIDE = 30_000_001  # between the seeds of an ensemble's members, wider than a user counts
@@ -30,9 +31,7 @@ class TrainingConfig:
     """One run, complete but for the data. Equal configurations on equal data give equal weights."""
 
     recipe: str  # the named recipe it started from
-    architecture: Literal[
-        "tutorial", "fast", "balanced", "accurate", "tiny"
-    ]  # a function of model.py
+    architecture: Architecture
     epochs: Positive = 1.0  # passes over the training images
     steps: Count | None = None  # updates; when given it stands in for epochs
     minimum_steps: Annotated[int, Meta(ge=0, lt=2**31)] = 0  # a small set gets more epochs for it

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import cuts, expectation, images
+from deepmnist import cuts, expectation, images, rejection
 from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, State
 from deepmnist.ink import Ink
@@ -28,7 +28,7 @@ MOST_CANDIDATES = 5_000  # in a picture: about ten for each of 500 digits
 MOST_TOGETHER = 6  # neighbouring parts that are tried as one digit
 LEAST_SEEN = 64  # pixels: a smaller piece is enlarged before its strokes are measured
 
-# A candidate costs -log of its best probability, and these, in the same unit (nats).
+# A candidate costs -log of the probability that it is that digit, and these, in nats.
 LEAST_PROBABILITY = 1e-3
 CUT_COST = 0.3  # a cut, and as much again for each stroke width of ink it crosses
 GAP_COST = 6.0  # strokes apart taken together, times the gap in digits' heights
@@ -43,7 +43,8 @@ class Candidate:
 
     piece: Piece
     seen: NDArray[np.uint8]  # (28, 28)
-    probabilities: NDArray[np.float32]  # (classes,)
+    probabilities: NDArray[np.float32]  # (classes,), if it is one digit
+    single: float  # the probability that it is one digit
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def _judged(unions: list[Piece], ink: Ink, predictor: Predictor) -> list[Candida
     if not unions:
         return []
     seen = np.stack([image_of(piece, ink) for piece in unions])
-    return list(map(Candidate, unions, seen, predictor.predict_proba(seen)))
+    found = rejection.scores(predictor, seen)
+    return list(map(Candidate, unions, seen, found.probabilities, map(float, found.single)))
 
 
 def image_of(piece: Piece, ink: Ink) -> NDArray[np.uint8]:
@@ -217,7 +219,8 @@ def _tried(candidate: Candidate, expected: Expectation) -> Iterable[int]:
 
 
 def _doubt(candidate: Candidate, digit: int) -> float:
-    return -math.log(max(float(candidate.probabilities[digit]), LEAST_PROBABILITY))
+    right = candidate.single * float(candidate.probabilities[digit])
+    return -math.log(max(right, LEAST_PROBABILITY))
 
 
 def _shape_cost(parts: Sequence[_Part], piece: Piece, size: float) -> float:

@@ -189,7 +189,7 @@ def average(trained: Sequence[Trained], config: TrainingConfig, validation: Data
         config=replace(config, precision=trained[0].config.precision),
         plan=trained[0].plan,
         train_seconds=sum(each.train_seconds for each in trained),
-        validation_logits=_all_logits(compile_logits(net), validation),
+        validation_logits=logits(net, validation),
     )
 
 
@@ -226,6 +226,11 @@ def _rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:
     """The learning rate that update `step` (from 0) used."""
     schedule = optimizer._learning_rate  # Keras offers only the rate of the next update
     return float(schedule(step) if callable(schedule) else schedule.numpy())
+
+
+def logits(net: keras.Model, dataset: Dataset) -> NDArray[np.float32]:
+    """Logits (n, classes) of a set's images by a net that need not be in training."""
+    return _all_logits(compile_logits(net), dataset)
 
 
 def _all_logits(logits: Callable[[Any], Any], dataset: Dataset) -> NDArray[np.float32]:

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from typer import Option
 
+from deepmnist.cli.models import Model, opened
+
 
 def evaluate(
-    model: Annotated[
-        Path | None, Option(help="Bundle or run folder. [default: the newest run]")
-    ] = None,
+    model: Model = None,
     dataset: Annotated[
         str | None, Option(help="Known name or path. [default: what the model was trained on]")
     ] = None,
@@ -21,15 +21,15 @@ def evaluate(
     as_json: Annotated[bool, Option("--json", help="Print every figure as JSON.")] = False,
 ) -> None:
     """Measure a model on a data set's test images: accuracy, calibration, confusions, mistakes."""
-    from deepmnist import bundle, evaluation, prediction, runfolder
+    from deepmnist import evaluation, prediction
     from deepmnist.data import load
 
-    opened = bundle.load(model or runfolder.newest())
-    corpus = load(dataset or opened.manifest.dataset.name, data_dir, resize=resize, hold_out=False)
-    report = evaluation.evaluate(prediction.open_bundle(opened), corpus.test_part)
+    chosen = opened(model)
+    corpus = load(dataset or chosen.manifest.dataset.name, data_dir, resize=resize, hold_out=False)
+    report = evaluation.evaluate(prediction.open_bundle(chosen), corpus.test_part)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
         from deepmnist.cli import tables
 
-        tables.print_report(report, str(opened.folder))
+        tables.print_report(report, str(chosen.folder))

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli.models import Coverage, Model, opened
+
 if TYPE_CHECKING:
     from deepmnist.classification import Answer, Source
-    from deepmnist.prediction import Predictor
+    from deepmnist.prediction import Prediction, Predictor
 
 STDIN = "-"
 DATA_FILES = {".csv", ".npz", ".parquet"}  # each row is an image that meets the contract already
@@ -36,19 +38,18 @@ def predict(
     picture: Annotated[
         list[str], Argument(metavar="IMAGE...", help="Pictures, folders, globs; - is stdin.")
     ],
-    model: Annotated[
-        Path | None, Option(help="Bundle or run folder. [default: the newest run]")
-    ] = None,
+    model: Model = None,
+    coverage: Coverage = None,
     output: Annotated[Format, Option("--format", help="How to print.")] = Format.table,
     csv_file: Annotated[
         Path | None, Option("--csv", help="Also write ImageId,Label as Kaggle takes it.")
     ] = None,
 ) -> None:
     """Say which digit each picture shows. A data file (.csv, .npz, .parquet) counts as its rows."""
-    from deepmnist import prediction, runfolder
+    from deepmnist import prediction
 
-    predictor = prediction.load(model or runfolder.newest())
-    answers = list(_answers(predictor, picture))
+    predictor = prediction.open_bundle(opened(model))
+    answers = list(_answers(predictor, picture, coverage))
     PRINTERS[output](answers)
     if csv_file is not None:
         _write_kaggle(csv_file, answers)
@@ -56,17 +57,20 @@ def predict(
         raise typer.Exit(UNREADABLE)
 
 
-def _answers(predictor: Predictor, arguments: list[str]) -> Iterator[Answer]:
+def _answers(
+    predictor: Predictor, arguments: list[str], coverage: float | None
+) -> Iterator[Answer]:
     """Answers in the order given; neighbouring pictures share batches."""
     from deepmnist import classification
     from deepmnist.data import load
 
     for is_data, group in groupby(arguments, lambda name: Path(name).suffix in DATA_FILES):
         if not is_data:
-            yield from classification.classify(predictor, _sources(list(group)))
+            yield from classification.classify(predictor, _sources(list(group)), coverage)
             continue
         for name in group:
-            yield from classification.classify_rows(predictor, load(name, hold_out=False).test_part)
+            rows = load(name, hold_out=False).test_part
+            yield from classification.classify_rows(predictor, rows, coverage)
 
 
 def _sources(arguments: list[str]) -> Iterator[Source]:
@@ -92,17 +96,28 @@ def _plain(answer: Answer) -> dict[str, Any]:
         "path": answer.path,
         "label": found.label,
         "probability": found.probability,
+        "confidence": found.confidence,
+        "accepted": found.accepted,
+        "reason": found.reason,
         "top": [list(pair) for pair in found.top],
     }
 
 
 def _print_csv(answers: list[Answer]) -> None:
     writer = csv.writer(sys.stdout)
-    writer.writerow(["path", "label", "probability", "error"])
+    writer.writerow(["path", *VERDICT, "error"])
     for answer in answers:
         found = answer.prediction
-        cells = [found.label, f"{found.probability:.6f}"] if found else ["", ""]
+        cells = _cells(found) if found else [""] * len(VERDICT)
         writer.writerow([answer.path, *cells, answer.error or ""])
+
+
+VERDICT = ("label", "probability", "confidence", "accepted", "reason")
+
+
+def _cells(found: Prediction) -> list[str]:
+    figures = [f"{found.probability:.6f}", f"{found.confidence:.6f}"]
+    return [found.label, *figures, str(found.accepted).lower(), found.reason or ""]
 
 
 def _print_table(answers: list[Answer]) -> None:
@@ -113,7 +128,8 @@ def _print_table(answers: list[Answer]) -> None:
             continue
         found = answer.prediction
         others = "  ".join(f"{label} {share:.2%}" for label, share in found.top[1:])
-        print(f"{answer.path:<{width}}  {found.label}  {found.probability:.2%}  ({others})")
+        doubt = "" if found.accepted else f"  {found.reason}"
+        print(f"{answer.path:<{width}}  {found.label}  {found.probability:.2%}  ({others}){doubt}")
 
 
 def _write_kaggle(path: Path, answers: list[Answer]) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli.models import Coverage, Model, opened
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -46,9 +48,8 @@ def read(
     picture: Annotated[
         list[str], Argument(metavar="PICTURE...", help="Pictures, folders, globs; - is stdin.")
     ],
-    model: Annotated[
-        Path | None, Option(help="Bundle or run folder. [default: the newest run]")
-    ] = None,
+    model: Model = None,
+    coverage: Coverage = None,
     output: Annotated[Format, Option("--format", help="How to print.")] = Format.table,
     expect: Annotated[
         list[str] | None,
@@ -73,7 +74,7 @@ def read(
         raise ConfigError(
             f"--annotate draws one picture; {len(paths)} were given; read them singly"
         )
-    how = _reader(model, expect or [], grid)
+    how = _reader(model, expect or [], grid, coverage)
     answers = [_answer(str(path), how, annotate) for path in paths]
     PRINTERS[output](answers)
     for answer in answers:
@@ -83,9 +84,11 @@ def read(
         raise typer.Exit(UNREADABLE)
 
 
-def _reader(model: Path | None, expect: list[str], grid: str | None) -> Callable[[Grey], Page]:
+def _reader(
+    model: Path | None, expect: list[str], grid: str | None, coverage: float | None
+) -> Callable[[Grey], Page]:
     """The function that reads one picture as the options say."""
-    from deepmnist import expectation, prediction, reader, runfolder
+    from deepmnist import expectation, prediction, reader
     from deepmnist.errors import ConfigError
     from deepmnist.grid import read_grid
 
@@ -93,10 +96,10 @@ def _reader(model: Path | None, expect: list[str], grid: str | None) -> Callable
     if grid is not None and expect:
         raise ConfigError("--grid and --expect do not go together; give one of them")
     size = _grid_size(grid) if grid is not None else None
-    predictor = prediction.load(model or runfolder.newest())
+    predictor = prediction.open_bundle(opened(model))
     if size is not None:
-        return lambda picture: read_grid(picture, predictor, *size)
-    return lambda picture: reader.read(picture, predictor, expected)
+        return lambda picture: read_grid(picture, predictor, *size, coverage)
+    return lambda picture: reader.read(picture, predictor, expected, coverage)
 
 
 def _grid_size(text: str) -> tuple[int, int]:
