@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check bench bench-full docs lock clean
+.PHONY: help train test check bench bench-full pretrained docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,6 +26,9 @@ bench: $(READY) ## measure fast, balanced and start-up in 15 minutes; writes REA
 bench-full: $(READY) ## measure everything, in hours; killed and started again, it goes on
 	@$(BIN)/python -m benchmarks.full $(ARGS)
 	@$(BIN)/python -m benchmarks.tables
+
+pretrained: $(READY) ## make the model that comes along anew: made pictures, training, half an hour
+	@$(BIN)/python -m deepmnist.pretraining $(ARGS)
 
 docs: $(READY) ## write docs/cli.md anew from --help
 	@$(BIN)/python docs/generate_cli.py

@@ -27,7 +27,7 @@ def render(manifest: Manifest) -> str:
 The test set was read once, after every choice had been made. The interval is Wilson's, 95 %.
 Pictures unlike the training data are not covered by these numbers.
 
-## Data
+{_acceptance(manifest)}## Data
 
 {data.training:,} training and {data.validation:,} validation images of {source}
 (SHA-256 `{data.identity}`).
@@ -35,8 +35,8 @@ Pictures unlike the training data are not covered by these numbers.
 ## Files
 
 - `{RUNTIME}`: LiteRT, builtin operations; `image` float32 (n, 28, 28) in 0..1 to
-  `probabilities` float32 (n, {len(manifest.class_names)}); temperature {manifest.temperature:.4f}
-  is inside.
+  `probabilities` float32 (n, {len(manifest.class_names)}){_single(manifest)}; temperature
+  {manifest.temperature:.4f} is inside.
 - `{WEIGHTS}`: Keras 3, {manifest.parameters:,} parameters, to logits, without the temperature.
 - `bundle.json`: the manifest, with the SHA-256 of every file.
 
@@ -48,6 +48,30 @@ Pictures unlike the training data are not covered by these numbers.
 
 {_table(dict(manifest.versions))}
 """
+
+
+def _acceptance(manifest: Manifest) -> str:
+    """What the model accepts, where it learnt what is no digit."""
+    if manifest.rejection is None:
+        return ""
+    rows = "\n".join(
+        f"| {share:.1%} | {threshold:.4f} |" for share, threshold in manifest.rejection.coverages
+    )
+    return f"""## Acceptance
+
+It learnt what is no digit. An answer is accepted from a confidence of
+{manifest.rejection.threshold:.4f} on; to accept another share of digits, measured on images that
+were not learnt:
+
+| digits accepted | threshold |
+|---|---|
+{rows}
+
+"""
+
+
+def _single(manifest: Manifest) -> str:
+    return " and `single` float32 (n,)" if manifest.rejection else ""
 
 
 def _table(values: dict[str, Value]) -> str:

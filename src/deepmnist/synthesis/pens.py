@@ -73,3 +73,13 @@ def stroked(lines: Sequence[Points], width: float) -> Levels:
     thickness = max(1, round(width))
     cv2.polylines(canvas, points, False, 255, thickness, cv2.LINE_AA, FRACTION_BITS)
     return canvas.astype(np.float32) / np.float32(255)
+
+
+def bent(ink: Levels, draw: Draw) -> Levels:
+    """Ink (SIDE, SIDE) moved by a smooth field of up to some hundredths of the side."""
+    field = draw.normal(0, draw.uniform(0.005, 0.03) * SIDE, (2, 5, 5)).astype(np.float32)
+    columns, rows = (
+        cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for part in field
+    )
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    return np.asarray(cv2.remap(ink, x + columns, y + rows, cv2.INTER_LINEAR), np.float32)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deepmnist.synthesis.pens import SIDE, Draw, Levels
+from deepmnist.synthesis.pens import SIDE, Draw, Levels, bent
 
 SERIFS = ("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "cmr10", "DejaVuSerif")
 SANS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "cmss10", "DejaVuSansMono")
@@ -37,7 +37,14 @@ def digit(label: int, draw: Draw) -> Levels:
     """Ink (SIDE, SIDE) of a printed digit 0..9."""
     if draw.random() < 0.15:
         return _hershey(str(label), draw)
-    return _placed(_glyph(str(label), str(draw.choice(DIGIT_FONTS))), draw)
+    ink = _placed(_glyph(str(label), str(draw.choice(DIGIT_FONTS))), draw)
+    return _bolder(ink, draw) if draw.random() < 0.4 else ink
+
+
+def _bolder(ink: Levels, draw: Draw) -> Levels:
+    """Type as heavy as headlines have it."""
+    width = int(draw.integers(2, 9))
+    return np.asarray(cv2.dilate(ink, np.ones((width, width), np.uint8)), np.float32)
 
 
 def letter(draw: Draw) -> Levels:
@@ -53,20 +60,9 @@ def letter(draw: Draw) -> Levels:
 
 def by_hand(ink: Levels, draw: Draw) -> Levels:
     """Thin ink (SIDE, SIDE) bent as a hand would, and drawn with a pen of a drawn width."""
-    bent = _bent(ink, draw)
     width = max(1, round(draw.uniform(0.03, 0.14) * SIDE * 0.7))
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    return cv2.GaussianBlur(cv2.dilate(bent, pen), (3, 3), 0).astype(np.float32)
-
-
-def _bent(ink: Levels, draw: Draw) -> Levels:
-    """Ink moved by a smooth field of up to some hundredths of the side."""
-    field = draw.normal(0, draw.uniform(0.005, 0.03) * SIDE, (2, 5, 5)).astype(np.float32)
-    columns, rows = (
-        cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for part in field
-    )
-    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    return np.asarray(cv2.remap(ink, x + columns, y + rows, cv2.INTER_LINEAR))
+    return cv2.GaussianBlur(cv2.dilate(bent(ink, draw), pen), (3, 3), 0).astype(np.float32)
 
 
 @cache
