@@ -1,11 +1,14 @@
 """From picture files to answers, one digit a picture: decode, prepare, predict, in batches.
 
-A picture that cannot be read becomes an answer with an error; the others are still answered.
+Each core decodes and prepares a picture of its own: Pillow and OpenCV let go of Python's lock, and
+no more pictures are in memory than there are cores. A picture that cannot be read becomes an answer
+with an error; the others are still answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from deepmnist import images, pictures
 from deepmnist.data import Dataset
 from deepmnist.errors import PictureError
-from deepmnist.prediction import Prediction, Predictor, predictions
+from deepmnist.prediction import Prediction, Predictor, predictions, usable_cores
 
 BATCH = 256  # pictures decoded before the model runs: bounds memory, keeps the cores busy
 
@@ -35,8 +38,9 @@ class Answer:
 def classify(predictor: Predictor, sources: Iterable[Source]) -> Iterator[Answer]:
     """An answer for each source, in the order given."""
     remaining = iter(sources)
-    while chunk := list(islice(remaining, BATCH)):
-        yield from _classify_chunk(predictor, chunk)
+    with ThreadPoolExecutor(usable_cores()) as pool:  # starts no thread before there is work
+        while chunk := list(islice(remaining, BATCH)):
+            yield from _classify_chunk(predictor, chunk, pool)
 
 
 def classify_rows(predictor: Predictor, dataset: Dataset) -> Iterator[Answer]:
@@ -47,8 +51,10 @@ def classify_rows(predictor: Predictor, dataset: Dataset) -> Iterator[Answer]:
             yield Answer(f"{dataset.name}#{row}", prediction=found)
 
 
-def _classify_chunk(predictor: Predictor, chunk: Sequence[Source]) -> Iterator[Answer]:
-    prepared = [_prepared(path, content) for path, content in chunk]
+def _classify_chunk(
+    predictor: Predictor, chunk: Sequence[Source], pool: ThreadPoolExecutor
+) -> Iterator[Answer]:
+    prepared = list(pool.map(_prepared, chunk))
     readable = [image for image in prepared if not isinstance(image, PictureError)]
     found: Iterator[Prediction] = iter(())
     if readable:
@@ -61,7 +67,8 @@ def _classify_chunk(predictor: Predictor, chunk: Sequence[Source]) -> Iterator[A
             yield Answer(path, prediction=next(found))
 
 
-def _prepared(path: str, content: bytes | None) -> NDArray[np.uint8] | PictureError:
+def _prepared(source: Source) -> NDArray[np.uint8] | PictureError:
+    path, content = source
     try:
         picture = pictures.read(Path(path)) if content is None else pictures.decode(content, path)
         return images.prepare(picture)
