@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepmnist import classification
+from deepmnist import classification, images
 from deepmnist.classification import Answer, classify, classify_rows
 from deepmnist.data.dataset import Dataset
 from deepmnist.images import meets_contract
@@ -100,6 +101,26 @@ def test_no_more_pictures_are_taken_than_a_batch_before_it_is_answered(
     answers = classify(fake_predictor, endless())
     assert labels([next(answers) for _ in range(4)]) == ["8"] * 4
     assert len(taken) == 4
+
+
+def test_each_core_prepares_a_picture_of_its_own_and_the_order_is_kept(
+    fake_predictor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_at_work, at_work, most = threading.Barrier(2), [], []
+    prepare = images.prepare
+
+    def counted(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        at_work.append(1)
+        most.append(len(at_work))
+        both_at_work.wait(timeout=10)  # breaks where one waits for the other to be done
+        at_work.pop()
+        return prepare(picture)
+
+    monkeypatch.setattr(classification, "usable_cores", lambda: 2)
+    monkeypatch.setattr(images, "prepare", counted)
+    sources = [(str(digit), png(image_of(digit))) for digit in (7, 1, 5, 2)]
+    assert labels(list(classify(fake_predictor, sources))) == ["7", "1", "5", "2"]
+    assert max(most) == 2
 
 
 def test_no_sources_have_no_answers(fake_predictor: Any) -> None:

@@ -94,6 +94,21 @@ def test_grain_of_the_paper_is_no_stroke_even_enlarged() -> None:
     assert not found.strokes.any()
 
 
+def test_grain_of_a_large_picture_is_told_from_faint_strokes_by_a_sample_of_it() -> None:
+    grain = np.random.default_rng(0).normal(0, 4, (700, 900))
+    blank = ink.find(np.clip(200 + grain, 0, 255).astype(np.uint8), 1, 1024)
+    assert not blank.strokes.any()
+    picture = 200 + grain
+    picture[300:400, 400:420] -= 40
+    found = ink.find(np.clip(picture, 0, 255).astype(np.uint8), 1, 1024)
+    assert found.strokes[305:395, 405:415].all()
+
+
+@given(arrays.arrays(np.float32, st.integers(1, 30), elements=st.floats(0, 1, width=32)))
+def test_the_median_is_the_higher_middle_one(levels: NDArray[np.float32]) -> None:
+    assert ink.median(levels) == np.sort(levels)[len(levels) // 2]
+
+
 def test_only_keeps_the_strokes_it_is_told_to() -> None:
     found = ink.find(page(), 1, 512)
     left = np.zeros_like(found.strokes)

@@ -1,11 +1,14 @@
 """From picture files to answers, one digit a picture: decode, prepare, predict, in batches.
 
-A picture that cannot be read becomes an answer with an error; the others are still answered.
+Each core decodes and prepares a picture of its own: Pillow and OpenCV let go of Python's lock, and
+no more pictures are in memory than there are cores. A picture that cannot be read becomes an answer
+with an error; the others are still answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from deepmnist import images, pictures, rejection
 from deepmnist.data import Dataset
 from deepmnist.errors import PictureError
-from deepmnist.prediction import Prediction, Predictor, predictions
+from deepmnist.prediction import Prediction, Predictor, predictions, usable_cores
 
 BATCH = 256  # pictures decoded before the model runs: bounds memory, keeps the cores busy
 
@@ -38,8 +41,10 @@ def classify(
     """An answer for each source, in the order given. coverage: see rejection.threshold."""
     threshold = rejection.threshold(predictor, coverage)
     remaining = iter(sources)
-    while chunk := list(islice(remaining, BATCH)):
-        yield from _classify_chunk(predictor, chunk, threshold)
+    with ThreadPoolExecutor(usable_cores()) as pool:  # starts no thread before there is work
+        while chunk := list(islice(remaining, BATCH)):
+            prepared = list(pool.map(_prepared, chunk))
+            yield from _classify_chunk(predictor, chunk, prepared, threshold)
 
 
 def classify_rows(
@@ -60,9 +65,11 @@ def _predictions(
 
 
 def _classify_chunk(
-    predictor: Predictor, chunk: Sequence[Source], threshold: float
+    predictor: Predictor,
+    chunk: Sequence[Source],
+    prepared: Sequence[NDArray[np.uint8] | PictureError],
+    threshold: float,
 ) -> Iterator[Answer]:
-    prepared = [_prepared(path, content) for path, content in chunk]
     readable = [image for image in prepared if not isinstance(image, PictureError)]
     found: Iterator[Prediction] = iter(())
     if readable:
@@ -74,7 +81,8 @@ def _classify_chunk(
             yield Answer(path, prediction=next(found))
 
 
-def _prepared(path: str, content: bytes | None) -> NDArray[np.uint8] | PictureError:
+def _prepared(source: Source) -> NDArray[np.uint8] | PictureError:
+    path, content = source
     try:
         picture = pictures.read(Path(path)) if content is None else pictures.decode(content, path)
         return images.prepare(picture)

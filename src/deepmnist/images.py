@@ -18,7 +18,7 @@ from deepmnist import ink, rulings
 from deepmnist.contract import BOX, CENTRE, INK, SIDE
 from deepmnist.errors import PictureError
 
-WORK_SIDE = 320  # pixels; a picture with a longer side is reduced to this one first
+WORK_SIDE = 224  # pixels; a picture with a longer side is reduced to this one first
 RULING = 0.6  # of the shorter side: lines so long may be of a form, not of the digit
 LEAST_SIDE = 128  # pixels; a smaller one is enlarged, so that thresholds find edges between pixels
 
@@ -95,10 +95,9 @@ SPECK_SHARE = 0.1  # of the largest stroke's pixels: what has fewer is a speck
 
 
 def _digit(mask: Mask) -> Mask:
-    labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[1]
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0  # the paper
-    in_strip = np.bincount(labels[ink.strip(mask.shape)], minlength=len(areas))
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
+    areas = np.bincount(labels[mask], minlength=count)
+    in_strip = np.bincount(labels[mask & ink.strip(mask.shape)], minlength=count)
     candidates = np.where(in_strip > FRAME_SHARE * areas, 0, areas)
     if candidates.max() <= SPECK_SHARE * areas.max():
         candidates = areas  # cropped tightly, or joined to its frame: better both than neither
@@ -113,10 +112,10 @@ STROKE = 2.5 / BOX  # MNIST's median stroke width, as a share of the digit's lon
 
 def _cropped(levels: Levels, strokes: Mask) -> tuple[Levels, Mask]:
     """Levels and strokes inside the digit's bounding box; one pixel around the strokes stays."""
-    halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    full = max(float(np.median(levels[strokes])), 1 / INK)
     box = _bounds(strokes)
-    return np.where(halo, np.clip(levels / np.float32(full), 0, 1), 0)[box], strokes[box]
+    levels, strokes = levels[box], np.ascontiguousarray(strokes[box])
+    full = max(ink.median(levels[strokes]), 1 / INK)
+    return np.clip(levels / np.float32(full), 0, 1) * ink.near(strokes), strokes
 
 
 def _boxed(levels: Levels, strokes: Mask) -> Levels:

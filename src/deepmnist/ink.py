@@ -8,6 +8,7 @@ and boxes, images.py makes one digit of what is left, segmentation.py many.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
@@ -42,10 +43,11 @@ def find(picture: Grey, least: int, most: int) -> Ink:
     A picture whose longest side is above `most` pixels is reduced to it, one below `least` is
     enlarged, so that thresholds find edges between pixels; what is returned has the new size.
     """
-    light_paper = np.asarray(255 - picture if paper_is_dark(picture) else picture, np.uint8)
     longest = max(picture.shape)
     scale = min(max(longest, least), most) / longest
-    light_paper = resized(light_paper, scale)
+    light_paper = resized(picture, scale)
+    if paper_is_dark(light_paper):
+        light_paper = resized(np.asarray(255 - picture, np.uint8), scale)
     grain = max(1, round(scale))  # pixels from which on neighbours differ by noise
     darkness = _darkness(light_paper, _paper(light_paper, _rough_window(light_paper.shape)))
     width = stroke_width(_strokes(darkness, grain))
@@ -96,16 +98,25 @@ def _dark_paper_vote(picture: Grey) -> float:
 
 def _skewness(picture: Levels) -> float:
     """Of levels against those nearby: below 0 where few are much darker; within SKEW_CLEAR."""
-    reach = NEARBY * max(picture.shape)
-    nearby = cv2.GaussianBlur(picture, (0, 0), reach, borderType=cv2.BORDER_REPLICATE)
-    off = (picture - nearby).astype(np.float64)
+    off = (picture - _nearby(picture)).astype(np.float64)
     off -= off.mean()
-    spread = float((off**2).mean()) ** 1.5
-    skewness = float((off**3).mean()) / spread if spread > LEAST_SPREAD else 0.0
+    squares = off * off
+    spread = float(squares.mean()) ** 1.5
+    skewness = float((squares * off).mean()) / spread if spread > LEAST_SPREAD else 0.0
     return float(np.clip(skewness, -SKEW_CLEAR, SKEW_CLEAR))
 
 
 LEAST_SPREAD = 1e-6  # levels cubed: below it all levels are one
+NEARBY_SIDE = 24  # pixels: what is so smooth is told on a copy of this size
+
+
+def _nearby(picture: Levels) -> Levels:
+    """Each pixel's surroundings: a wide blur, taken on a small copy."""
+    height, width = picture.shape
+    small = resized(picture, min(1, NEARBY_SIDE / max(picture.shape)))
+    reach = NEARBY * max(small.shape)
+    smooth = cv2.GaussianBlur(small, (0, 0), reach, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _border_is_dark(picture: Levels) -> float:
@@ -114,8 +125,9 @@ def _border_is_dark(picture: Levels) -> float:
     rows, columns = max(1, round(height * STRIP)), max(1, round(width * STRIP))
     sides = picture[:rows], picture[-rows:], picture[:, :columns], picture[:, -columns:]
     clear = max(BORDER_CLEAR * float(picture.std()), 1e-3)
-    votes = [np.clip((picture.mean() - np.median(side)) / clear, -1, 1) for side in sides]
-    return float(np.mean(votes))
+    mean = float(picture.mean())
+    votes = [min(max((mean - median(side)) / clear, -1.0), 1.0) for side in sides]
+    return sum(votes) / len(votes)
 
 
 def strip(shape: tuple[int, ...]) -> Mask:
@@ -150,17 +162,20 @@ def _paper(light_paper: Grey, window: int) -> Levels:
     reach = _odd(window * scale)
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, _pen(reach))
     paper = cv2.blur(paper.astype(np.float32), (max(1, reach // 3), max(1, reach // 3)))
+    paper = np.maximum(paper, np.float32(LEAST_PAPER))
     return np.asarray(cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def _darkness(light_paper: Grey, paper: Levels) -> Levels:
     """The share of the light that each pixel swallows: float32, 0 paper .. 1 black."""
-    return np.clip(1 - light_paper / np.maximum(paper, LEAST_PAPER), 0, 1).astype(np.float32)
+    light = cv2.divide(light_paper, paper, dtype=cv2.CV_32F)
+    return np.asarray(np.clip(1 - light, 0, 1, out=light))
 
 
 # ---- strokes ------------------------------------------------------------------------------------
 
 LEAST_CONTRAST = 0.06  # share of the light that ink swallows; anything fainter is paper's grain
+SAMPLE = 5_000  # pixels of which a median is taken, where a picture has more
 NOISE_FACTOR = 3  # ink stands out from paper by this many times the usual step between neighbours
 
 
@@ -174,22 +189,35 @@ def _strokes(darkness: Levels, grain: int) -> Mask:
 
 
 def _otsu(darkness: Levels) -> float:
-    eight_bits = np.rint(darkness * 255).astype(np.uint8)
+    eight_bits = cv2.convertScaleAbs(darkness, alpha=255)
     return cv2.threshold(eight_bits, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] / 255
 
 
 def _is_grain(darkness: Levels, mask: Mask, grain: int) -> bool:
-    contrast = darkness[mask].mean() - darkness[~mask].mean()
-    steps = darkness[grain:] - darkness[:-grain], darkness[:, grain:] - darkness[:, :-grain]
-    noise = np.median(np.abs(np.concatenate([step.ravel() for step in steps])))
-    return bool(contrast < max(LEAST_CONTRAST, NOISE_FACTOR * noise))
+    inked, strokes = cv2.mean(darkness, mask.view(np.uint8))[0], np.count_nonzero(mask)
+    paper = (float(darkness.sum(dtype=np.float64)) - inked * strokes) / (mask.size - strokes)
+    return bool(inked - paper < max(LEAST_CONTRAST, NOISE_FACTOR * _noise(darkness, grain)))
+
+
+def _noise(darkness: Levels, grain: int) -> float:
+    """The usual step from a pixel to its neighbours, `grain` pixels away."""
+    some = _sample(darkness.shape)
+    down = darkness[grain:][some] - darkness[:-grain][some]
+    right = darkness[:, grain:][some] - darkness[:, :-grain][some]
+    return median(np.abs(np.concatenate([down, right], axis=None)))
+
+
+def _sample(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """About SAMPLE of a picture's pixels, evenly spaced: a median needs no more."""
+    every = max(1, round(math.sqrt(shape[0] * shape[1] / SAMPLE)))
+    return np.s_[::every, ::every]
 
 
 def stroke_width(strokes: Mask) -> float:
     """Mean width in pixels: across a band of width w, distances to paper average (w + 2) / 4."""
     if not strokes.any():
         return 0.0
-    distances = cv2.distanceTransform(np.pad(strokes, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    distances = cv2.distanceTransform(np.pad(strokes, 1).view(np.uint8), cv2.DIST_L2, 3)
     return max(1.0, 4 * float(distances[distances > 0].mean()) - 2)
 
 
@@ -197,10 +225,23 @@ def _levels(darkness: Levels, strokes: Mask) -> Levels:
     """Paper 0 and the median stroke pixel 1; one pixel around the strokes keeps its grey."""
     if not strokes.any():
         return np.zeros_like(darkness)
-    halo = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    paper = float(np.median(darkness[~halo])) if not halo.all() else 0.0
-    full = max(float(np.median(darkness[strokes])) - paper, 1 / 255)
-    return np.where(halo, np.clip((darkness - paper) / full, 0, 1), 0).astype(np.float32)
+    halo, some = near(strokes), _sample(darkness.shape)
+    bare = darkness[some][~halo[some]]
+    paper = median(bare) if bare.size else 0.0
+    full = max(median(darkness[strokes]) - paper, 1 / 255)
+    levels = (darkness - np.float32(paper)) * np.float32(1 / full)
+    return np.asarray(np.clip(levels, 0, 1, out=levels) * halo)
+
+
+def median(levels: Levels) -> float:
+    """The middle one of any number but none; of two middle ones the higher."""
+    middle = levels.size // 2
+    return float(np.partition(levels, middle, axis=None)[middle])
+
+
+def near(strokes: Mask) -> Mask:
+    """The strokes and one pixel around them."""
+    return cv2.dilate(strokes.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
 
 
 def _pen(diameter: int) -> Grey:

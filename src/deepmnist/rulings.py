@@ -60,6 +60,8 @@ def removed(ink: Ink, least_length: float) -> Ink:
     """The ink without rulings of at least `least_length` pixels; crossing strokes are mended."""
     shape = ink.strokes.shape
     level, upright = _lines(ink.strokes, least_length), _lines(ink.strokes.T, least_length)
+    if not level and not upright:
+        return ink
     across, along = _ends(upright, shape[::-1]).T, _ends(level, shape).T
     level = [line for line in level if _placed(line, across)]
     upright = [line for line in upright if _placed(line, along)]
@@ -92,8 +94,12 @@ def _height(rest: Mask) -> int:
 def _lines(strokes: Mask, least_length: float) -> list[_Line]:
     """Long slender level lines; the written ones among them too."""
     segment = max(5, round(least_length * SEGMENT))
-    thick = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 1), np.uint8))
+    if _reach(strokes) < least_length:
+        return []
+    thick = cv2.dilate(np.ascontiguousarray(strokes).view(np.uint8), np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, segment), np.uint8))
+    if _reach(runs) < least_length:
+        return []
     bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
     stats[0] = 0  # the paper
@@ -108,6 +114,12 @@ def _lines(strokes: Mask, least_length: float) -> list[_Line]:
         for line in found
         if abs(line.slope) <= STEEPEST and line.thickness <= SLENDER * (line.stop - line.start)
     ]
+
+
+def _reach(pixels: NDArray[np.bool_ | np.uint8]) -> int:
+    """Columns from the first with a pixel to the last; no line is longer."""
+    columns = np.flatnonzero(pixels.any(axis=0))
+    return int(columns[-1] - columns[0]) + 1 if len(columns) else 0
 
 
 def _fitted(pixels: Mask) -> _Line:
