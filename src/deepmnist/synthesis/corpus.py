@@ -68,9 +68,9 @@ def _none(make: Callable[[Draw], Levels]) -> Callable[[Draw], tuple[Levels, int]
 
 
 MADE: dict[str, Kind] = {
-    "handwriting": Kind(0.33, _labelled(handwriting.digit)),
+    "handwriting": Kind(0.37, _labelled(handwriting.digit)),
     "printing": Kind(0.12, _labelled(printing.digit)),
-    "letter": Kind(0.30, _none(printing.letter)),
+    "letter": Kind(0.26, _none(printing.letter)),
     "scribble": Kind(0.06, _none(nonsense.scribble)),
     "doodle": Kind(0.09, _none(nonsense.doodle)),
     "sign": Kind(0.05, _none(nonsense.sign)),
