@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deepmnist import bundle, prediction
+from deepmnist import bundle, prediction, rejection
 from deepmnist.bundle import Bundle
 from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.errors import BundleError, DataError
@@ -264,6 +264,45 @@ def test_fewer_classes_than_three_are_all_listed() -> None:
 
 def test_no_probabilities_are_no_answers() -> None:
     assert predictions(Scores(np.empty((0, 10), np.float32), np.empty(0, np.float32)), DIGITS) == []
+
+
+# --- what is no digit ---------------------------------------------------------------------------
+
+
+def knowing(digit_bundle: Bundle, folder: Path) -> Path:
+    """A bundle of a net with an eleventh logit, and thresholds in its manifest."""
+    from deepmnist import model, recipes
+    from deepmnist.export import litert
+
+    net = model.build(recipes.configure("fast"), len(DIGITS) + 1)
+    generator = np.random.default_rng(0)
+    net.set_weights([generator.normal(0, 0.1, weight.shape) for weight in net.get_weights()])
+    record = bundle.RejectionRecord(0.7, [(0.9, 0.8), (0.99, 0.7)])
+    runtime = litert.convert(net, 1.0, len(DIGITS))
+    return forge(digit_bundle, folder, runtime, rejection=record)
+
+
+def test_a_model_that_knows_what_is_no_digit_says_so_of_each_image(
+    tiny_bundle: Bundle, many: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    predictor = prediction.load(knowing(tiny_bundle, tmp_path / "b"))
+    found = predictor.scores(many[:105])
+    assert np.ptp(found.single) > 0.01
+    assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(105), abs=1e-5)
+    alone = [predictor.scores(image[None]).single[0] for image in many[:105]]
+    assert found.single == pytest.approx(alone, abs=1e-6)
+
+
+def test_thresholds_come_with_the_model(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    predictor = prediction.load(knowing(tiny_bundle, tmp_path / "b"))
+    assert rejection.threshold(predictor) == 0.7
+    assert rejection.threshold(predictor, 0.9) == pytest.approx(0.8)
+
+
+def test_a_model_that_does_not_know_takes_every_image_for_a_digit(
+    predictor: LiteRTPredictor, many: NDArray[np.uint8]
+) -> None:
+    assert predictor.scores(many[:40]).single.tolist() == [1.0] * 40
 
 
 # --- refused images -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -45,11 +46,16 @@ class DataRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     fallback: bool  # True: the embedded digits stood in for MNIST, which could not be had
 
 
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class RejectionRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """When answers are accepted (rejection.py)."""
 
-    threshold: float  # confidence from which on they are
-    coverages: list[tuple[float, float]]  # (share of digits accepted, threshold), rising share
+    threshold: Probability  # confidence from which on they are
+    coverages: list[
+        tuple[Probability, Probability]
+    ]  # (share of digits accepted, threshold), rising share
 
 
 Value = str | int | float | bool | None

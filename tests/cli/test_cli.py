@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -31,6 +32,15 @@ def deepmnist(monkeypatch, capsys, tmp_path):
         return int(stopped.value.code or 0), shown.out, shown.err
 
     return run
+
+
+def seven(path: Path) -> Path:
+    """A 7 with a bar, in ink on paper."""
+    strokes = np.full((90, 70), 225, np.uint8)
+    cv2.polylines(strokes, [np.array([(12, 15), (56, 13), (26, 78)])], False, 60, 5, cv2.LINE_AA)
+    cv2.line(strokes, (24, 46), (52, 44), 60, 5, cv2.LINE_AA)
+    Image.fromarray(strokes).save(path)
+    return path
 
 
 def picture(path: Path) -> Path:
@@ -140,8 +150,34 @@ def test_an_unwritable_folder_is_one_line(deepmnist, tmp_path) -> None:
     assert "name another with --out" in one_line(err)
 
 
-def test_predict_without_a_model_says_how_to_get_one(deepmnist, tmp_path) -> None:
-    status, _, err = deepmnist("predict", picture(tmp_path / "one.png"))
+def test_predict_without_a_model_takes_the_one_that_comes_along(deepmnist, tmp_path) -> None:
+    status, out, _ = deepmnist("predict", seven(tmp_path / "seven.png"), "--format", "json")
+    (answer,) = json.loads(out)
+    assert status == 0
+    assert (answer["label"], answer["accepted"], answer["reason"]) == ("7", True, None)
+
+
+def test_what_is_no_digit_is_answered_but_not_accepted(deepmnist, tmp_path) -> None:
+    Image.new("L", (60, 60), 200).save(tmp_path / "blank.png")
+    status, out, _ = deepmnist("predict", tmp_path / "blank.png", "--format", "json")
+    (answer,) = json.loads(out)
+    assert status == 0
+    assert (answer["accepted"], answer["confidence"]) == (False, 0)
+    assert answer["reason"] == "nothing in the picture"
+
+
+def test_coverage_of_a_model_that_does_not_know_it_is_one_line(
+    deepmnist, tmp_path, tiny_bundle
+) -> None:
+    options = ["--model", tiny_bundle.folder, "--coverage", "0.9"]
+    status, _, err = deepmnist("predict", seven(tmp_path / "seven.png"), *options)
+    assert status == 2
+    assert "this model does not tell how many digits it accepts" in one_line(err)
+
+
+def test_the_newest_run_where_there_is_none_says_how_to_get_one(deepmnist, tmp_path) -> None:
+    one = picture(tmp_path / "one.png")
+    status, _, err = deepmnist("predict", one, "--model", "newest")
     assert status == 2
     assert "there is no trained model under runs/" in one_line(err)
 
@@ -158,7 +194,8 @@ def test_predict_json_lists_every_picture_in_the_order_given(
     answers = json.loads(out)
     assert status == 1
     assert [answer["path"] for answer in answers] == [str(good), str(bad), str(good)]
-    assert set(answers[0]) == {"path", "label", "probability", "top"}
+    verdict = {"confidence", "accepted", "reason"}
+    assert set(answers[0]) == {"path", "label", "probability", *verdict, "top"}
     assert answers[0]["top"][0] == [answers[0]["label"], answers[0]["probability"]]
     assert len(answers[0]["top"]) == 3
     assert set(answers[1]) == {"path", "error"}

@@ -59,3 +59,19 @@ def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpr
         "SOFTMAX",
         "STRIDED_SLICE",
     }
+
+
+def test_a_net_that_knows_what_is_no_digit_tells_that_apart() -> None:
+    net = model.build(recipes.configure("fast", seed=3), 11)
+    readout = net.layers[-1].kernel
+    readout.assign(np.random.default_rng(0).normal(0, 0.3, readout.shape))
+    interpreter = Interpreter(model_content=litert.convert(net, TEMPERATURE, 10))
+    images = np.random.default_rng(1).random((5, 28, 28), np.float32)
+    found = interpreter.get_signature_runner()(image=images)
+    logits = net(images, training=False).numpy() / TEMPERATURE
+    np.testing.assert_allclose(
+        found["probabilities"], tf.nn.softmax(logits[:, :10]), atol=TOLERANCE
+    )
+    none = tf.nn.softmax(logits).numpy()[:, 10]
+    np.testing.assert_allclose(found["single"], 1 - none, atol=TOLERANCE)
+    assert np.ptp(none) > 0.01
