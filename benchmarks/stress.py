@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reader import Mistake, Row, contact_sheet
+from benchmarks.contact import Mistake, contact_sheet
+from benchmarks.wild import Row
 from deepmnist import images, prediction
 from deepmnist.data import load
 

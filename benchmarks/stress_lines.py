@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reader import edits
+from benchmarks.scores import edits
 from deepmnist import annotation, prediction, reader
 from deepmnist.data import load
 

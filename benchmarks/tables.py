@@ -1,9 +1,9 @@
-"""The measured figures of README, written from benchmarks/results/*.json between two marks.
+"""The measured figures of README and docs/reading.md, from benchmarks/results/*.json.
 
     python -m benchmarks.tables
 
-Nobody types a figure there: tests/test_docs.py holds the page to the JSON. Recipes come in the
-JSON's order; a measurement that has not been made yet leaves no sentence.
+They stand between two marks. Nobody types a figure there: tests/test_docs.py holds the pages to the
+JSON. Recipes come in the JSON's order; a measurement that has not been made yet leaves no sentence.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Any
 
 import typer
 
-from benchmarks import results
+from benchmarks import reader_table, results
 from deepmnist import atomic, recipes
 
 README = Path(__file__).parents[1] / "README.md"
+READING = README.parent / "docs" / "reading.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
@@ -30,14 +31,15 @@ Figures = dict[str, Any]
 
 
 def main() -> None:
-    """Write README's measured block anew."""
-    atomic.write(README, rewritten(README.read_text()).encode())
-    print(README)
+    """Write each page's measured block anew."""
+    for path, block in PAGES.items():
+        atomic.write(path, rewritten(path.read_text(), block()).encode())
+        print(path)
 
 
-def rewritten(page: str) -> str:
-    """`page` with its measured block made from the JSON. ValueError where it has no such block."""
-    block = f"\n{measured()}\n"
+def rewritten(page: str, block: str) -> str:
+    """`page` with another measured block. ValueError where it has no such block, or several."""
+    block = f"\n{block}\n"
     page, count = BLOCK.subn(lambda marks: marks[1] + block + marks[2], page)
     if count != 1:
         raise ValueError(
@@ -57,6 +59,12 @@ def measured(folder: Path = results.FOLDER) -> str:
         sentences += [sentence(figures)] if figures else []
     paragraph = textwrap.fill(" ".join(sentences), WIDTH, break_on_hyphens=False)
     return f"{_machine(found)}\n\n{_table(found)}\n\n{paragraph}\n"
+
+
+def reading(folder: Path = results.FOLDER) -> str:
+    """What reader.json holds of ours and its peers, as Markdown."""
+    figures = _read(folder / "reader.json")
+    return reader_table.written(figures) if figures else "Not measured yet.\n"
 
 
 def _read(path: Path) -> Figures | None:
@@ -175,6 +183,8 @@ SENTENCES: dict[str, Callable[[Figures], str]] = {
     "limits": _limits,
     "scale": _scale,
 }
+
+PAGES: dict[Path, Callable[[], str]] = {README: measured, READING: reading}
 
 if __name__ == "__main__":
     typer.run(main)

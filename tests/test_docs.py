@@ -50,9 +50,10 @@ def test_the_readme_names_both_commands_and_fits_two_screens() -> None:
     assert len(text.splitlines()) <= TWO_SCREENS
 
 
-def test_the_readme_gives_the_figures_of_the_json() -> None:
-    text = (ROOT / "README.md").read_text()
-    assert text == tables.rewritten(text), "run: python -m benchmarks.tables"
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_a_page_gives_the_figures_of_the_json(page: Path) -> None:
+    text = page.read_text()
+    assert text == tables.rewritten(text, tables.PAGES[page]()), "run: python -m benchmarks.tables"
 
 
 @pytest.mark.parametrize(

@@ -131,17 +131,17 @@ def test_a_share_of_the_tutorial_s_time_never_flatters(value: float | None, text
 
 def test_only_the_block_of_a_page_is_rewritten() -> None:
     page = "Above.\n<!-- measured -->\nby hand\n<!-- /measured -->\nBelow.\n"
-    new = tables.rewritten(page)
+    new = tables.rewritten(page, "measured\n")
     assert new.startswith("Above.\n<!-- measured -->\n\n")
-    assert new.endswith("\n\n<!-- /measured -->\nBelow.\n")
+    assert new.endswith("measured\n\n<!-- /measured -->\nBelow.\n")
     assert "by hand" not in new
-    assert tables.rewritten(new) == new
+    assert tables.rewritten(new, "measured\n") == new
 
 
 @pytest.mark.parametrize("page", ["", "<!-- measured -->\nno end\n"])
 def test_a_page_without_the_block_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="the page has 0 <!-- measured -->"):
-        tables.rewritten(page)
+        tables.rewritten(page, "")
 
 
 def test_without_recipes_json_it_says_what_to_run(tmp_path: Path) -> None:
