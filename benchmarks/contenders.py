@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import grid, images, ink, prediction, reader
+from deepmnist import grid, images, ink, prediction, reader, rejection
 
 DIGITS = "0123456789"
 ENLARGED = 3.0
@@ -80,12 +80,11 @@ class Ours:
         self.versions = {"deepmnist": metadata.version("deepmnist")}
 
     def one(self, picture: Grey, way: str) -> Answer:
-        """As `deepmnist predict` does; its confidence is what acceptance will use."""
+        """As `deepmnist predict` does."""
         seen = images.prepare(picture)
-        (probabilities,) = self.predictor.predict_proba(seen[np.newaxis])
-        digit = int(probabilities.argmax())
-        sure = float(probabilities[digit]) if seen.any() else 0.0
-        return Answer(self.predictor.class_names[digit], sure, seen)
+        scores = rejection.scores(self.predictor, seen[np.newaxis])
+        digit = int(scores.probabilities.argmax())
+        return Answer(self.predictor.class_names[digit], float(scores.confidence[0]), seen)
 
     def lines(self, picture: Grey, way: str, count: int) -> str:
         """As `deepmnist read` does, which is not told how many there are."""

@@ -1,7 +1,7 @@
 """Ours, Tesseract and RapidOCR on the same pictures of other people's writing, in one run.
 
     pip install 'deepmnist[bench]'
-    python -m benchmarks.reader WILD --model BUNDLE [--mistakes FOLDER] [--most 20]
+    python -m benchmarks.reader WILD [--model BUNDLE] [--mistakes FOLDER] [--most 20]
 
 WILD is a folder with labels.csv (wild.py says what is in it). Nothing is learnt from it. Single
 digits, lines, sudokus and what is no digit are scored apart, by kind and by source, each with its
@@ -26,7 +26,7 @@ from benchmarks import contenders, pace, results, scores
 from benchmarks.contact import Mistake, contact_sheet
 from benchmarks.contenders import Answer, Contender, Grey, Ours
 from benchmarks.wild import SINGLES, Row, rows, sample
-from deepmnist import annotation, pictures, prediction, reader
+from deepmnist import annotation, bundle, pictures, prediction, reader
 from deepmnist.errors import PictureError
 
 Figures = dict[str, Any]
@@ -48,7 +48,7 @@ class Reading:
 
 def main(
     wild: Annotated[Path, typer.Argument(help="Folder with labels.csv.")],
-    model: Annotated[Path, typer.Option(help="Bundle that ours reads with.")],
+    model: Annotated[Path, typer.Option(help="Bundle that ours reads with.")] = bundle.SHIPPED,
     mistakes: Annotated[Path | None, typer.Option(help="Folder for contact sheets.")] = None,
     most: Annotated[
         int, typer.Option(min=0, help="Pictures of each source; 0: all. A sample is only printed.")
