@@ -1,4 +1,4 @@
-"""Handwritten digits: train in seconds, evaluate honestly, predict anywhere.
+"""Handwritten digits: train in seconds, evaluate honestly, read real pictures, predict anywhere.
 
 The public names are below. Each is fetched when first used, so that importing deepmnist loads
 neither TensorFlow nor OpenCV.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deepmnist.errors import DeepMNISTError
     from deepmnist.evaluation import Report, evaluate
     from deepmnist.prediction import Predictor, load
+    from deepmnist.reader import read
     from deepmnist.recipes import TrainingConfig
     from deepmnist.runfolder import Result
     from deepmnist.runs import train
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_dataset",
+    "read",
     "train",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "evaluate": ("deepmnist.evaluation", "evaluate"),
     "load": ("deepmnist.prediction", "load"),
     "load_dataset": ("deepmnist.data", "load"),
+    "read": ("deepmnist.reader", "read"),
     "train": ("deepmnist.runs", "train"),
 }
 
