@@ -8,6 +8,7 @@ however many processes make them. The eleventh class, NONE, is whatever is no si
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -154,5 +155,6 @@ def _collected(
 
 
 def _one_thread() -> None:
-    """Processes share the cores already."""
+    """Processes share the cores already, and Ctrl-C is for the one that waits for them."""
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
