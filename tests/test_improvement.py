@@ -25,13 +25,13 @@ from deepmnist import (
     training,
 )
 from deepmnist.bundle import Bundle, Manifest
-from deepmnist.completion import eleven, joined
 from deepmnist.data import Corpus, Dataset
 from deepmnist.data.dataset import DIGITS
 from deepmnist.errors import BundleError, ConfigError, DataError, ForgettingError, StorageError
-from deepmnist.improvement import Amounts, Count, Measured
+from deepmnist.improvement import Count, Measured
+from deepmnist.replay import Amounts
 from deepmnist.synthesis import corpus
-from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
+from deepmnist.synthesis.corpus import CLASS_NAMES, NONE, eleven, joined
 from tests.squares import squares
 
 OLD = Corpus(squares(400), squares(100, seed=1), "squares")
@@ -154,48 +154,6 @@ def test_what_was_improved_can_be_improved_again(ten: Bundle, tmp_path: Path) ->
     again = improve(bundle.load(tmp_path / "new"), barred(7, 5), tmp_path / "newer", steps=2)
     assert again.bundle.manifest.origin is not None
     assert again.bundle.manifest.origin.recipe == "improved"
-
-
-# --- what is learnt, and what is not -------------------------------------------------------------
-
-
-def test_a_fifth_of_each_class_that_has_five_is_held_out() -> None:
-    given = joined([barred(4, 1), barred(5, 2), barred(14, 3)], "given")
-    learnt, held_out = improvement.hold_out(given, seed=0)
-    assert held_out is not None
-    assert np.bincount(held_out.required_labels(), minlength=4).tolist() == [0, 0, 1, 2]
-    assert len(learnt) + len(held_out) == len(given)
-    again = improvement.hold_out(given, seed=0)[1]
-    other = improvement.hold_out(given, seed=1)[1]
-    assert again is not None
-    assert other is not None
-    assert np.array_equal(again.images, held_out.images)
-    assert not np.array_equal(other.images, held_out.images)
-
-
-def test_without_five_of_a_class_nothing_is_held_out() -> None:
-    given = joined([barred(4, 1), barred(4, 2)], "given")
-    assert improvement.hold_out(given, seed=0) == (given, None)
-
-
-@pytest.mark.parametrize(
-    ("corrections", "replayed", "count"),
-    [
-        (3, 30_000, 3 * improvement.MOST_REPEATS),  # a handful does not take over
-        (100, 30_000, 10_000),  # a quarter of all
-        (20_000, 30_000, 20_000),  # each is learnt
-    ],
-)
-def test_corrections_are_repeated_to_their_share(
-    corrections: int, replayed: int, count: int
-) -> None:
-    images = np.zeros((corrections, 28, 28), np.uint8)
-    images[:, 0, :2] = np.arange(corrections)[:, None] // (1, 256) % 256
-    given = Dataset(images, np.zeros(corrections, np.uint8), CLASS_NAMES)
-    repeated = improvement._repeated(given, replayed, seed=0).images[:, 0, :2].astype(int)
-    assert len(repeated) == count
-    often = np.bincount(repeated[:, 0] + 256 * repeated[:, 1], minlength=corrections)
-    assert np.ptp(often) <= 1
 
 
 # --- refusals ------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ module's, nor what else its manifest tells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,18 +73,6 @@ def write(out: Path, completed: Completed, manifest: bundle.Manifest) -> bundle.
         (unfinished / bundle.CARD).write_text(card.render(manifest), encoding="utf-8")
 
     return bundle.save(out, manifest, fill)
-
-
-def eleven(digits: Dataset) -> Dataset:
-    """The same images, with a class more for what is no digit."""
-    return replace(digits, class_names=corpus.CLASS_NAMES)
-
-
-def joined(parts: Sequence[Dataset], name: str) -> Dataset:
-    """All images of sets that have the same classes."""
-    images = np.concatenate([part.gather(slice(None)) for part in parts])
-    labels = np.concatenate([part.required_labels() for part in parts])
-    return Dataset(images, labels, parts[0].class_names, name)
 
 
 def _rejection(

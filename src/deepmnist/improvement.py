@@ -1,15 +1,14 @@
 """A trained model taught a hand it did not know, from corrections, without forgetting the others.
 
 Its Keras weights are learnt on, at a low rate for one cycle, from the corrections and a replay of
-what it knows: MNIST's training images and, where it knows what is no digit, made pictures. A fifth
-of the corrections is held out. What is left is a new bundle, completed as the first was; or none,
-where MNIST's test images are read worse than they may be. Reading corrections is corrections.py's
-work, and what is drawn while a net learns display.py's.
+what it knows (replay.py). What is left is a new bundle, completed as the first was; or none, where
+MNIST's test images are read worse than they may be. Reading corrections is corrections.py's work,
+and what is drawn while a net learns display.py's.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,38 +26,26 @@ from deepmnist import (
     prediction,
     recipes,
     rejection,
+    replay,
     teaching,
     training,
     weights,
 )
-from deepmnist.completion import Completed, eleven, joined
+from deepmnist.completion import Completed
 from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.data import Corpus, Dataset, split_validation
+from deepmnist.data import Corpus, Dataset
 from deepmnist.data.dataset import DIGITS
-from deepmnist.errors import BundleError, ConfigError, DataError, ForgettingError
+from deepmnist.errors import BundleError, ConfigError, ForgettingError
 from deepmnist.recipes import TrainingConfig
+from deepmnist.replay import Amounts, Sets
 from deepmnist.synthesis import corpus
 
 if TYPE_CHECKING:
     import keras
 
-HELD_OUT = 5  # one of so many corrections of each class is not learnt
-SHARE = 0.25  # of each batch, on average, that is corrections
-MOST_REPEATS = 200  # of a correction among the images learnt: a handful has a smaller share
 MAY_LOSE = 0.001  # of MNIST's test images: more may not be read worse than before
-ASIDE = 1_000_003  # added to the seed of made pictures that thresholds come from
 
 
-@dataclass(frozen=True)
-class Amounts:
-    """How many images are replayed, and set aside."""
-
-    mnist: int = 20_000  # of MNIST's training images, to learn
-    made: int = 4_000  # made pictures, to learn
-    made_aside: int = 2_000  # made pictures, and as many photographs of MNIST's images held out
-
-
-AMOUNTS = Amounts()
 SILENT = display.Silent()
 
 
@@ -104,7 +91,7 @@ def improve(
     steps: int = recipes.IMPROVING_STEPS,
     seed: int = 0,
     accept_loss: bool = False,
-    amounts: Amounts = AMOUNTS,
+    amounts: Amounts = replay.AMOUNTS,
     screen: display.Display = SILENT,
 ) -> Improved:
     """Learn corrections (corrections.read) on from `base`; the new bundle is written at `out`.
@@ -118,10 +105,10 @@ def improve(
     devices.prepare_gpus()
     net, config = _opened(base, steps, seed)
     knows_none = net.output_shape[1] > len(DIGITS)
-    given = corrections if knows_none else _digits_alone(corrections)
+    given = corrections if knows_none else replay.digits_alone(corrections)
     if knows_none:
         screen.message("Making pictures to replay; this takes some seconds")
-    sets = _sets(given, mnist, knows_none, amounts, seed)
+    sets = replay.gather(given, mnist, knows_none, amounts, seed)
     before = _measured(prediction.open_bundle(base), sets)
     trained = _trained(sets, config, net, screen)
     screen.message("Testing")
@@ -137,7 +124,7 @@ def improve(
 
 
 def _trained(
-    sets: _Sets, config: TrainingConfig, net: keras.Model, screen: display.Display
+    sets: Sets, config: TrainingConfig, net: keras.Model, screen: display.Display
 ) -> training.Trained:
     try:
         return training.train(
@@ -186,93 +173,11 @@ def _configured(base: bundle.Bundle, steps: int, seed: int) -> TrainingConfig:
     return recipes.improving(trained, steps, seed)
 
 
-# ---- what is learnt, and what is not ------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sets:
-    """Every image, by what it is for."""
-
-    learnt: Dataset  # corrections
-    held_out: Dataset | None  # corrections; None where no class has five
-    pool: Dataset  # what the net learns: corrections, repeated, and what is replayed
-    aside: Dataset  # MNIST's training images that are held out
-    made_aside: Dataset | None  # made pictures; None for a net that takes all for digits
-    test: Dataset  # MNIST's
-    name: str  # of what is replayed: mnist
-
-    @property
-    def validation(self) -> Dataset:
-        """`aside`, with the classes of the pool."""
-        return replace(self.aside, class_names=self.pool.class_names)
-
-    @property
-    def corrections(self) -> int:
-        """All of them."""
-        return len(self.learnt) + (len(self.held_out) if self.held_out else 0)
-
-
-def _digits_alone(corrections: Dataset) -> Dataset:
-    """The corrections that are digits, as ten classes."""
-    rows = np.flatnonzero(corrections.required_labels() != corpus.NONE)
-    if len(rows) == 0:
-        raise DataError(
-            f"{corrections.name} says 'none' of everything, and this model does not know what is "
-            "no digit; improve one that does, such as the one that comes along"
-        )
-    return replace(corrections.take(rows), class_names=DIGITS)
-
-
-def _sets(
-    corrections: Dataset, mnist: Corpus, knows_none: bool, amounts: Amounts, seed: int
-) -> _Sets:
-    learnt, held_out = hold_out(corrections, seed)
-    kept, aside = split_validation(mnist.training_part)
-    rows = np.random.default_rng(seed).permutation(len(kept))[: amounts.mnist]
-    replayed = [kept.take(np.sort(rows))]
-    made_aside = None
-    if knows_none:
-        replayed = [eleven(replayed[0]), corpus.made(amounts.made, seed)]
-        made_aside = _made_aside(aside, amounts, seed + ASIDE)
-    pool = joined([*replayed, _repeated(learnt, sum(map(len, replayed)), seed)], "corrections")
-    return _Sets(learnt, held_out, pool, aside, made_aside, mnist.test_part, mnist.name)
-
-
-def hold_out(corrections: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:
-    """(to learn, held out): of each class one in five, drawn by `seed`; None where that is none.
-
-    They are of the same hands and pictures: what is measured on them is how well those are known.
-    """
-    labels = corrections.required_labels()
-    generator = np.random.default_rng(seed)
-    held_out = np.zeros(len(corrections), bool)
-    for label in range(len(corrections.class_names)):
-        rows = generator.permutation(np.flatnonzero(labels == label))
-        held_out[rows[: len(rows) // HELD_OUT]] = True
-    if not held_out.any():
-        return corrections, None
-    kept, chosen = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    return corrections.take(kept), corrections.take(chosen)
-
-
-def _repeated(learnt: Dataset, replayed: int, seed: int) -> Dataset:
-    """Corrections, each as often as any other, to be SHARE of a pool with what is replayed."""
-    wanted = round(replayed * SHARE / (1 - SHARE))
-    count = max(len(learnt), min(wanted, MOST_REPEATS * len(learnt)))
-    order = np.random.default_rng(seed).permutation(len(learnt))
-    return learnt.take(np.resize(order, count))
-
-
-def _made_aside(aside: Dataset, amounts: Amounts, seed: int) -> Dataset:
-    photographs = corpus.photographed(aside.take(slice(0, amounts.made_aside)), seed)
-    return joined([photographs, corpus.made(amounts.made_aside, seed)], "made, aside")
-
-
 # ---- before and after ---------------------------------------------------------------------------
 
 
 def _measured(
-    predictor: prediction.LiteRTPredictor, sets: _Sets, tested: evaluation.Report | None = None
+    predictor: prediction.LiteRTPredictor, sets: Sets, tested: evaluation.Report | None = None
 ) -> Measured:
     """What a model reads right; `tested` where that is known of the test images already."""
     tested = tested or evaluation.evaluate(predictor, sets.test)
@@ -317,7 +222,7 @@ def _manifest(
     base: bundle.Bundle,
     trained: training.Trained,
     completed: Completed,
-    sets: _Sets,
+    sets: Sets,
     before: Measured,
     after: Measured,
 ) -> bundle.Manifest:
@@ -348,7 +253,7 @@ def _manifest(
             sha256=teaching.identity(base),
             recipe=teaching.recipe(base),
             corrections=len(sets.learnt),
-            held_out=sets.corrections - len(sets.learnt),
+            held_out=after.held_out.n,
             identity=sets.learnt.identity,
         ),
     )

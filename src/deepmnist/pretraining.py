@@ -17,7 +17,6 @@ from typing import Annotated
 import typer
 
 from deepmnist import bundle, completion, display, machine, training
-from deepmnist.completion import eleven, joined
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Dataset, load, split_validation
 from deepmnist.data.dataset import DIGITS
@@ -63,12 +62,14 @@ def make(digits: Dataset, seed: int) -> Sets:
     """Everything that is learnt or set aside, a function of the seed alone."""
     kept, held_out = split_validation(digits)
     learnt = [
-        eleven(kept),
+        corpus.eleven(kept),
         corpus.photographed(kept, seed),
         corpus.made(MADE, seed),
     ]
     aside = [corpus.photographed(held_out, seed + ASIDE), corpus.made(MADE_ASIDE, seed + ASIDE)]
-    return Sets(joined(learnt, "mnist and made"), held_out, joined(aside, "made, aside"))
+    return Sets(
+        corpus.joined(learnt, "mnist and made"), held_out, corpus.joined(aside, "made, aside")
+    )
 
 
 def save(out: Path, trained: Trained, sets: Sets, test: Dataset) -> bundle.Bundle:

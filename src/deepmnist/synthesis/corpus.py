@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -91,6 +91,18 @@ def photographed(dataset: Dataset, seed: int, processes: int | None = None) -> D
     parts = [slice(start, start + TASK) for start in range(0, len(dataset), TASK)]
     tasks = [(seed, part.start, dataset.gather(part), labels[part]) for part in parts]
     return _collected(_photographed, tasks, f"{dataset.name}, photographed", processes)
+
+
+def eleven(digits: Dataset) -> Dataset:
+    """The same images, with a class more for what is no digit."""
+    return replace(digits, class_names=CLASS_NAMES)
+
+
+def joined(parts: Sequence[Dataset], name: str) -> Dataset:
+    """All images of sets that have the same classes."""
+    images = np.concatenate([part.gather(slice(None)) for part in parts])
+    labels = np.concatenate([part.required_labels() for part in parts])
+    return Dataset(images, labels, parts[0].class_names, name)
 
 
 Part = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (n, 28, 28), labels (n,)
