@@ -14,6 +14,7 @@ COMMANDS = [
     "evaluate",
     "predict",
     "read",
+    "improve",
     "data",
     "data list",
     "data get",

@@ -42,7 +42,9 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"], ["read"], ["data"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["evaluate"], ["predict"], ["read"], ["improve"], ["data"]]
+)
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (
         "from deepmnist.cli import main\n"

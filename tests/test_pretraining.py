@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepmnist import bundle, prediction, pretraining, training
+from deepmnist import bundle, completion, prediction, pretraining, training
 from deepmnist.data.dataset import Dataset
 from deepmnist.synthesis import corpus
 
@@ -46,9 +46,9 @@ def test_the_bundle_is_whole_and_brings_its_thresholds(
     assert manifest.class_names == list("0123456789")
     assert manifest.rejection is not None
     shares, thresholds = zip(*manifest.rejection.coverages, strict=True)
-    assert shares == pretraining.SHARES
+    assert shares == completion.SHARES
     assert (np.diff(thresholds) <= 0).all()
-    assert manifest.rejection.threshold == dict(manifest.rejection.coverages)[pretraining.COVERAGE]
+    assert manifest.rejection.threshold == dict(manifest.rejection.coverages)[completion.COVERAGE]
     assert manifest.numbers["test_n"] == len(tiny)
     found = prediction.load(tmp_path / "model").scores(tiny.images[:3])
     assert found.single.min() < 1

@@ -249,4 +249,6 @@ def test_a_net_of_other_inputs_or_outputs_is_refused(tmp_path: Path, manifest: M
     image = keras.Input((784,), name="image")
     net = keras.Model(image, keras.layers.Dense(3)(image))
     told = refusal(of_net(tmp_path, manifest, net))
-    assert "takes [(None, 784)] and gives [(None, 3)]; a teacher must take [(None, 28, 28)]" in told
+    assert (
+        "takes [(None, 784)] and gives [(None, 3)]; here a net must take [(None, 28, 28)]" in told
+    )

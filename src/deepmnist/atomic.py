@@ -50,6 +50,16 @@ def write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def check_free(path: Path) -> None:
+    """StorageError where something lies at `path`, for what must not be written over."""
+    try:
+        taken = path.is_symlink() or path.exists()
+    except (OSError, ValueError) as error:  # a name too long, a NUL in it
+        raise StorageError(f"cannot write {path}: {error}; give another name") from error
+    if taken:
+        raise StorageError(f"{path} is there already and is not written over; give a new name")
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left behind in `folder`."""
     for leftover in folder.glob(f".*{PART}"):

@@ -58,6 +58,16 @@ class RejectionRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ]  # (share of digits accepted, threshold), rising share
 
 
+class OriginRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The model that this one was improved from, and by what (improvement.py)."""
+
+    sha256: str  # of that model's Keras file
+    recipe: str  # of that model
+    corrections: int  # images learnt
+    held_out: int  # images that were only measured on
+    identity: str  # SHA-256 of those learnt, Dataset.identity
+
+
 Value = str | int | float | bool | None
 
 
@@ -75,6 +85,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     versions: dict[str, str]
     files: dict[str, FileRecord] = {}
     rejection: RejectionRecord | None = None  # None: everything is taken for a digit
+    origin: OriginRecord | None = None  # None: trained from fresh weights
 
 
 @dataclass(frozen=True)

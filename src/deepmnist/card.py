@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepmnist.bundle import RUNTIME, WEIGHTS, Manifest, Value
+from deepmnist.bundle import RUNTIME, WEIGHTS, Manifest, OriginRecord, Value
 
 FALLBACK = (
     "> **Trained on the embedded 8x8 digits, because MNIST could not be had.** "
@@ -24,8 +24,8 @@ def render(manifest: Manifest) -> str:
 
 {_table(manifest.numbers)}
 
-The test set was read once, after every choice had been made. The interval is Wilson's, 95 %.
-Pictures unlike the training data are not covered by these numbers.
+{_origin(manifest.origin)}The test set was read once, after every choice had been made. The
+interval is Wilson's, 95 %. Pictures unlike the training data are not covered by these numbers.
 
 {_acceptance(manifest)}## Data
 
@@ -72,6 +72,16 @@ were not learnt:
 
 def _single(manifest: Manifest) -> str:
     return " and `single` float32 (n,)" if manifest.rejection else ""
+
+
+def _origin(origin: OriginRecord | None) -> str:
+    if origin is None:
+        return ""
+    return (
+        f"Improved from a model of recipe {_plain(origin.recipe)} (SHA-256 of its Keras file "
+        f"`{_plain(origin.sha256)}`) by {origin.corrections:,} corrections (SHA-256 "
+        f"`{_plain(origin.identity)}`); {origin.held_out:,} more were held out.\n\n"
+    )
 
 
 def _table(values: dict[str, Value]) -> str:

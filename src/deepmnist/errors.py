@@ -8,6 +8,7 @@
     |-- BundleError           a model on disk that is missing, altered, foreign or too new
     |-- RunError              a run folder that cannot be written, resumed or trusted
     |-- TrainingError         a run that cannot go on: the loss is no number
+    |-- ForgettingError       an improved model that forgot more than it may, and was not saved
     |-- StorageError          a file that cannot be written: no space, no permission
     `-- MissingExtraError     an optional part that is not installed
 
@@ -51,6 +52,10 @@ class RunError(DeepMNISTError):
 
 class TrainingError(DeepMNISTError):
     """A run cannot go on: the loss is no number."""
+
+
+class ForgettingError(DeepMNISTError):
+    """An improved model reads MNIST worse than it may, and was not saved."""
 
 
 class StorageError(DeepMNISTError):

@@ -10,30 +10,16 @@ is read once, at the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
-from deepmnist import (
-    bundle,
-    calibration,
-    card,
-    display,
-    evaluation,
-    machine,
-    prediction,
-    rejection,
-    training,
-)
+from deepmnist import bundle, completion, display, machine, training
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Dataset, load, split_validation
 from deepmnist.data.dataset import DIGITS
-from deepmnist.export import litert
 from deepmnist.recipes import BALANCED, TrainingConfig
 from deepmnist.synthesis import corpus
 from deepmnist.training import Trained
@@ -42,8 +28,6 @@ CONFIG: TrainingConfig = replace(BALANCED, recipe="reader", architecture="reader
 MADE = 160_000  # images learnt beside MNIST's 55,000 and one photograph of each
 MADE_ASIDE = 10_000  # images for thresholds
 ASIDE = 1_000_003  # added to the seed of those
-SHARES = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 1.0)  # of digits accepted
-COVERAGE = 0.99  # of them, unless told
 
 
 @dataclass(frozen=True)
@@ -78,95 +62,31 @@ def make(digits: Dataset, seed: int) -> Sets:
     """Everything that is learnt or set aside, a function of the seed alone."""
     kept, held_out = split_validation(digits)
     learnt = [
-        eleven(kept),
+        corpus.eleven(kept),
         corpus.photographed(kept, seed),
         corpus.made(MADE, seed),
     ]
     aside = [corpus.photographed(held_out, seed + ASIDE), corpus.made(MADE_ASIDE, seed + ASIDE)]
-    return Sets(joined(learnt, "mnist and made"), held_out, joined(aside, "made, aside"))
-
-
-def eleven(digits: Dataset) -> Dataset:
-    """The same images, with a class more for what is no digit."""
-    return replace(digits, class_names=corpus.CLASS_NAMES)
-
-
-def joined(parts: Sequence[Dataset], name: str) -> Dataset:
-    """All images of sets that have the same classes."""
-    images = np.concatenate([part.gather(slice(None)) for part in parts])
-    labels = np.concatenate([part.required_labels() for part in parts])
-    return Dataset(images, labels, parts[0].class_names, name)
+    return Sets(
+        corpus.joined(learnt, "mnist and made"), held_out, corpus.joined(aside, "made, aside")
+    )
 
 
 def save(out: Path, trained: Trained, sets: Sets, test: Dataset) -> bundle.Bundle:
     """Calibrate, convert, find the thresholds, read the test set once; write the bundle."""
-    logits = training.logits(trained.model, sets.mnist)
-    temperature = calibration.fit_temperature(
-        logits[:, : len(DIGITS)], sets.mnist.required_labels()
-    )
-    runtime = litert.convert(trained.model, temperature, len(DIGITS))
-    predictor = prediction.LiteRTPredictor(runtime, DIGITS)
-    record, separated = _rejection(predictor, sets)
-    tested = evaluation.evaluate(predictor, test)
-    manifest = _manifest(trained, sets, temperature, record, {**_tested(tested), **separated})
-
-    def fill(unfinished: Path) -> None:
-        (unfinished / bundle.RUNTIME).write_bytes(runtime)
-        trained.model.save(unfinished / bundle.WEIGHTS)
-        (unfinished / bundle.CARD).write_text(card.render(manifest), encoding="utf-8")
-
-    return bundle.save(out, manifest, fill)
-
-
-def _rejection(
-    predictor: prediction.LiteRTPredictor, sets: Sets
-) -> tuple[bundle.RejectionRecord, dict[str, bundle.Value]]:
-    """Thresholds by coverage of digits not learnt, MNIST's and made; and how much else passes."""
-    labels = sets.made.required_labels()
-    made = rejection.scores(predictor, sets.made.gather(slice(None)))
-    plain = rejection.scores(predictor, sets.mnist.gather(slice(None)))
-    is_digit = labels != corpus.NONE
-    digits = np.concatenate([made.confidence[is_digit], plain.confidence])
-    others = made.confidence[~is_digit]
-    coverages = rejection.coverages(digits, SHARES)
-    threshold = dict(coverages)[COVERAGE]
-    numbers: dict[str, bundle.Value] = {
-        "validation_accuracy": _right(plain.probabilities, sets.mnist.required_labels()),
-        "made_digits_accuracy": _right(made.probabilities[is_digit], labels[is_digit]),
-        "made_others_accepted": float((others >= threshold).mean()),
-        "made_others_accepted_at_95": float((others >= dict(coverages)[0.95]).mean()),
-    }
-    return bundle.RejectionRecord(threshold, coverages), numbers
-
-
-def _right(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
-    return float((probabilities.argmax(axis=1) == labels).mean())
-
-
-def _tested(tested: evaluation.Report) -> dict[str, bundle.Value]:
-    low, high = tested.interval
-    return {
-        "test_accuracy": tested.accuracy,
-        "test_correct": tested.correct,
-        "test_n": tested.n,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "negative_log_likelihood": tested.negative_log_likelihood,
-        "expected_calibration_error": tested.expected_calibration_error,
-    }
+    completed = completion.complete(trained.model, sets.mnist, sets.made, test)
+    return completion.write(out, completed, _manifest(trained, sets, completed))
 
 
 def _manifest(
     trained: Trained,
     sets: Sets,
-    temperature: float,
-    record: bundle.RejectionRecord,
-    numbers: dict[str, bundle.Value],
+    completed: completion.Completed,
 ) -> bundle.Manifest:
     return bundle.Manifest(
         class_names=list(DIGITS),
         input_contract=CONTRACT_VERSION,
-        temperature=temperature,
+        temperature=completed.temperature,
         parameters=trained.model.count_params(),
         config=asdict(trained.config),
         dataset=bundle.DataRecord(
@@ -176,9 +96,9 @@ def _manifest(
             validation=len(sets.mnist) + len(sets.made),
             fallback=False,
         ),
-        numbers={**numbers, "train_seconds": round(trained.train_seconds, 1)},
+        numbers={**completed.numbers, "train_seconds": round(trained.train_seconds, 1)},
         versions=machine.versions(),
-        rejection=record,
+        rejection=completed.rejection,
     )
 
 

@@ -7,6 +7,7 @@ module knows no files and no terminal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import expectation, images, ink, layout, rejection, rulings, segmentation
+from deepmnist.contract import SIDE
 from deepmnist.errors import ConfigError
 from deepmnist.expectation import Expectation
 from deepmnist.prediction import Predictor
@@ -275,3 +277,51 @@ def _mean_probability(sheet: _Sheet, predictor: Predictor, judge: Judge) -> floa
     rows = _answers(sheet, sheet.ink.strokes.shape, predictor, judge, expectation.ANYTHING)
     digits = [digit.single * digit.probability for row in rows for digit in row]
     return float(np.mean(digits)) if len(digits) > 1 else 0.0
+
+
+# ---- what the net saw ---------------------------------------------------------------------------
+
+
+def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.uint8]]:
+    """What the net sees in each box of a grey picture: images uint8 (28, 28), zeros where nothing.
+
+    A box that `read` gives is of the strokes that it read; in any other those count that lie in it
+    with half of their pixels or more. PictureError as `read` raises it.
+    """
+    images.check(picture)
+    sheet = _sheet(picture)
+    size = layout.digit_height(sheet.ink)
+    pieces = segmentation.tried(layout.lines(layout.pieces(sheet.ink), size), sheet.ink, size)
+    known = {_box(piece, sheet, picture.shape): piece for piece in pieces}
+    strokes = layout.components(sheet.ink.strokes)
+    found = [known.get(box) or _within(box, sheet, *strokes) for box in boxes]
+    nothing = np.zeros((SIDE, SIDE), np.uint8)
+    return [segmentation.image_of(piece, sheet.ink) if piece else nothing for piece in found]
+
+
+def _within(
+    box: Box, sheet: _Sheet, labels: NDArray[np.int32], stats: NDArray[np.int32]
+) -> layout.Piece | None:
+    """The strokes of the sheet, with layout.components' account of them, that lie in a box."""
+    area = _area(box, sheet)
+    covered = np.bincount(labels[area], minlength=len(stats))
+    covered[0] = 0  # the paper
+    mostly = (covered > 0) & (covered >= stats[:, cv2.CC_STAT_AREA] / 2)
+    candidates = covered * mostly if mostly.any() else covered
+    kept = np.flatnonzero(candidates > images.SPECK_SHARE * candidates.max())
+    pieces = []
+    for index in kept:
+        left, top, width, height, _ = map(int, stats[index])
+        place = np.s_[top : top + height, left : left + width]
+        mask = (labels[place] == index) & (area[place] | mostly[index])
+        pieces.append(layout.Piece(top, left, mask))
+    return layout.joined(pieces) if pieces else None
+
+
+def _area(box: Box, sheet: _Sheet) -> NDArray[np.bool_]:
+    """The pixels of the sheet that a box of the picture covers."""
+    left, top, right, bottom = box
+    corners = np.array([(left, top, 1), (right, top, 1), (right, bottom, 1), (left, bottom, 1)])
+    points = (corners @ np.linalg.inv(sheet.to_picture).T)[:, :2]
+    covered = np.zeros(sheet.ink.strokes.shape, np.uint8)
+    return np.asarray(cv2.fillConvexPoly(covered, np.rint(points).astype(np.int32), 1), np.bool_)

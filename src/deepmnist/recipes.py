@@ -183,6 +183,28 @@ def teacher(config: TrainingConfig) -> TrainingConfig:
     return replace(RECIPES[name], seed=config.seed, validation_share=config.validation_share)
 
 
+IMPROVING_STEPS = 300  # unless told
+
+
+def improving(trained: TrainingConfig, steps: int, seed: int) -> TrainingConfig:
+    """How a model of configuration `trained` goes on learning: as before, augmentation and all,
+    but at a low rate, for one cycle of `steps`. ConfigError where a value is out of range."""
+    changes = {
+        "recipe": "improved",
+        "steps": steps,
+        "optimizer": "adam",
+        "learning_rate": 5e-4,
+        "schedule": "one_cycle",
+        "warmup": 0.25,
+        "members": 1,
+        "teacher": None,
+        "teaching": 0.0,
+        "precision": "auto",
+        "seed": seed,
+    }
+    return checked({**asdict(trained), **changes})
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """TrainingConfig's fields from a TOML file. ConfigError where it cannot be read."""
     try:

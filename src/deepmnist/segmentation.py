@@ -77,21 +77,35 @@ def digits(
 
     `size` is a digit's usual height in pixels.
     """
-    rows = [[part for piece in _stacked(line) for part in _parts(piece, ink, size)]
-            for line in lines]  # fmt: skip
+    rows = _rows(lines, ink, size)
     spans = [_spans(row, size) for row in rows]
-    _check_bounded(sum(map(len, spans)))
-    unions = [
-        joined([part.piece for part in row[start:stop]])
-        for row, found in zip(rows, spans, strict=True)
-        for start, stop in found
-    ]
-    judged = iter(_judged(unions, ink, predictor))
+    judged = iter(_judged(_unions(rows, spans), ink, predictor))
     chosen = []
     for row, found in zip(rows, spans, strict=True):
         known = {span: next(judged) for span in found}
         chosen.append(_cheapest(row, known, size, expected))
     return chosen
+
+
+def tried(lines: Sequence[Sequence[Piece]], ink: Ink, size: float) -> list[Piece]:
+    """Every piece that `digits` may take for one digit; fewer parts come before more."""
+    rows = _rows(lines, ink, size)
+    return _unions(rows, [_spans(row, size) for row in rows])
+
+
+def _rows(lines: Sequence[Sequence[Piece]], ink: Ink, size: float) -> list[list[_Part]]:
+    return [
+        [part for piece in _stacked(line) for part in _parts(piece, ink, size)] for line in lines
+    ]
+
+
+def _unions(rows: Sequence[Sequence[_Part]], spans: Sequence[Sequence[Span]]) -> list[Piece]:
+    _check_bounded(sum(map(len, spans)))
+    return [
+        joined([part.piece for part in row[start:stop]])
+        for row, found in zip(rows, spans, strict=True)
+        for start, stop in found
+    ]
 
 
 def _check_bounded(count: int) -> None:

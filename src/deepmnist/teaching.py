@@ -1,21 +1,18 @@
-"""The net that teaches another: found, checked, and read from a bundle's Keras file.
+"""The net that teaches another: found, checked, and made ready to answer inside a step.
 
-A bundle is untrusted: its files are checked against its manifest, its archive's size before it is
-unpacked, and Keras' safe mode lets nothing in it run. Training the teacher belongs to runs.py, what
-the step makes of its answers to steps.py.
+Reading it from an untrusted bundle is weights.py's work, training it runs.py's; what the step makes
+of its answers is up to steps.py.
 """
 
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmnist import bundle, recipes
-from deepmnist.contract import SIDE
+from deepmnist import bundle, recipes, weights
 from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.recipes import TrainingConfig
 
@@ -61,7 +58,7 @@ def find(path: str | Path, class_names: Sequence[str]) -> bundle.Bundle:
     known = opened.manifest.class_names
     if list(known) != list(class_names):
         raise BundleError(
-            f"{opened.folder} tells {_listed(known)} and the data holds {_listed(class_names)}; "
+            f"{opened.folder} tells {listed(known)} and the data holds {listed(class_names)}; "
             "a teacher must know the same classes, in the same order"
         )
     return opened
@@ -103,52 +100,12 @@ def load(opened: bundle.Bundle, precision: str) -> Teacher:
 
     BundleError where its Keras file is none, could run code, or holds another kind of net.
     """
-    _check_archive(opened.weights)
-    net = _read(opened.weights)
-    _check_shapes(opened, net)
+    net = weights.read(opened, [len(opened.manifest.class_names)])
     net.trainable = False
     if precision != "float32":
         _compute_in(net, precision)
     seconds = opened.manifest.numbers.get("train_seconds")
     return Teacher(net, float(seconds) if isinstance(seconds, int | float) else None)
-
-
-def _check_archive(path: Path) -> None:
-    """BundleError unless `path` is a ZIP file that unpacks to a size a model may have."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise BundleError(f"{path} is no Keras file: {error}; train the teacher anew") from error
-    if size > bundle.MAX_FILE_BYTES:
-        raise BundleError(
-            f"{path} unpacks to {size:,} bytes; at most {bundle.MAX_FILE_BYTES:,} are read"
-        )
-
-
-def _read(path: Path) -> keras.Model:
-    import keras
-
-    from deepmnist import model  # noqa: F401  # its import registers the layers that are our own
-
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever Keras trips over in a file that others wrote
-        reason = " ".join(str(error).split())[:200]
-        raise BundleError(
-            f"{path} cannot be read as a Keras model ({type(error).__name__}: {reason}); "
-            "train the teacher anew"
-        ) from error
-
-
-def _check_shapes(opened: bundle.Bundle, net: keras.Model) -> None:
-    needed = [(None, SIDE, SIDE)], [(None, len(opened.manifest.class_names))]
-    found = [[tuple(end.shape) for end in getattr(net, ends, [])] for ends in ("inputs", "outputs")]
-    if tuple(found) != needed:
-        raise BundleError(
-            f"{opened.weights} takes {found[0]} and gives {found[1]}; a teacher must take "
-            f"{needed[0]} and give {needed[1]}; train it anew"
-        )
 
 
 def _compute_in(net: keras.Model, precision: str) -> None:
@@ -162,7 +119,7 @@ def _compute_in(net: keras.Model, precision: str) -> None:
             layer.dtype_policy = precision
 
 
-def _listed(class_names: Sequence[str]) -> str:
+def listed(class_names: Sequence[str]) -> str:
     """`10 classes (0, 1, 2, ...)`."""
     shown = ", ".join(name if name.isprintable() else "?" for name in class_names[:3])
     more = ", ..." if len(class_names) > 3 else ""

@@ -72,8 +72,12 @@ class Training:
         validation: Dataset,
         config: TrainingConfig,
         teacher: keras.Model | None = None,
+        weights: Sequence[NDArray[np.float32]] | None = None,
     ) -> None:
-        """A training at its first step. ConfigError where `config` wants a teacher and has none."""
+        """A training at its first step. ConfigError where `config` wants a teacher and has none.
+
+        weights: of an earlier net of the same architecture, as Keras lists them, to go on from.
+        """
         if config.teaching and teacher is None:
             raise ConfigError(
                 f"teaching = {config.teaching:g}: no teacher was given; give one, or teaching=0"
@@ -86,6 +90,8 @@ class Training:
         self.plan = batches.plan(config, len(training))
         classes = len(training.class_names)
         self.net = model.build(self.config, classes, self.config.precision)
+        if weights is not None:
+            self.net.set_weights(weights)
         self.optimizer = _optimizer(self.config, self.plan.steps)
         self.optimizer.build(self.net.trainable_variables)
         self.chunk = compile_chunk(
@@ -157,15 +163,17 @@ def train(
     start: Checkpoint | None = None,
     begin: Begin = lambda plan, step: None,
     teacher: keras.Model | None = None,
+    weights: Sequence[NDArray[np.float32]] | None = None,
 ) -> Trained:
     """Train one net of `config` on `training`, from `start` if given; return the finished model.
 
     `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
     stops the run (which is raised again). `teacher`, image to logits, shares the targets as
-    config.teaching says. TrainingError where the loss or a weight is no finite number.
+    config.teaching says. `weights`, a net's of this architecture, are learnt on from instead of
+    fresh ones. TrainingError where the loss or a weight is no finite number.
     """
-    run = Training(training, validation, config, teacher)
+    run = Training(training, validation, config, teacher, weights)
     if start is not None:
         run.restore(start)
     begin(run.plan, run.step)

@@ -50,7 +50,7 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
 def _classes(places: list[Path]) -> tuple[str, ...]:
     names: set[str] = set()
     for place in places:
-        for entry in _visible(place):
+        for entry in visible(place):
             if not entry.is_dir():
                 raise DataError(
                     f"{entry} lies beside the classes; {place} must hold one folder a class"
@@ -67,7 +67,7 @@ def _read(place: Path, class_names: tuple[str, ...], name: str, resize: bool) ->
     for label, class_name in enumerate(class_names):
         if not (place / class_name).is_dir():
             continue  # a class the other part has, or a digit nobody wrote
-        for path in _visible(place / class_name):
+        for path in visible(place / class_name):
             images.append(_image(path, resize))
             labels.append(label)
     if not images:
@@ -88,7 +88,8 @@ def _image(path: Path, resize: bool) -> NDArray[np.uint8]:
         raise DataError(str(error)) from error
 
 
-def _visible(place: Path) -> list[Path]:
+def visible(place: Path) -> list[Path]:
+    """What lies in a folder but hidden and system files, by name. OSError as the system has it."""
     return sorted(
         entry
         for entry in place.iterdir()

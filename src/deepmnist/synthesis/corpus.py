@@ -8,9 +8,10 @@ however many processes make them. The eleventh class, NONE, is whatever is no si
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -92,6 +93,18 @@ def photographed(dataset: Dataset, seed: int, processes: int | None = None) -> D
     return _collected(_photographed, tasks, f"{dataset.name}, photographed", processes)
 
 
+def eleven(digits: Dataset) -> Dataset:
+    """The same images, with a class more for what is no digit."""
+    return replace(digits, class_names=CLASS_NAMES)
+
+
+def joined(parts: Sequence[Dataset], name: str) -> Dataset:
+    """All images of sets that have the same classes."""
+    images = np.concatenate([part.gather(slice(None)) for part in parts])
+    labels = np.concatenate([part.required_labels() for part in parts])
+    return Dataset(images, labels, parts[0].class_names, name)
+
+
 Part = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # images (n, 28, 28), labels (n,)
 KINDS = tuple(MADE.values())
 SHARES = np.array([kind.share for kind in KINDS])
@@ -154,5 +167,6 @@ def _collected(
 
 
 def _one_thread() -> None:
-    """Processes share the cores already."""
+    """Processes share the cores already, and Ctrl-C is for the one that waits for them."""
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
