@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.connected import HEIGHT, LEFT, WIDTH, components
 from deepmnist.ink import Ink, Mask
 
 SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may be part of one
@@ -87,8 +88,7 @@ def _ends(crossing: list[_Line], shape: tuple[int, ...]) -> Mask:
 
 def _height(rest: Mask) -> int:
     """Pixels, of the tallest connected piece."""
-    stats = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)[2]
-    return int(stats[1:, cv2.CC_STAT_HEIGHT].max(initial=0))
+    return int(components(rest)[1][:, HEIGHT].max())
 
 
 def _lines(strokes: Mask, least_length: float) -> list[_Line]:
@@ -101,12 +101,11 @@ def _lines(strokes: Mask, least_length: float) -> list[_Line]:
     if _reach(runs) < least_length:
         return []
     bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
-    stats[0] = 0  # the paper
-    order = np.argsort(-stats[:, cv2.CC_STAT_WIDTH], kind="stable")[:MOST_LINES]
+    labels, boxes = components(bridged > 0)
+    order = np.argsort(-boxes[:, WIDTH], kind="stable")[:MOST_LINES]
     found = []
-    for index in order[stats[order, cv2.CC_STAT_WIDTH] >= least_length]:
-        left, top, width, height, _ = (int(value) for value in stats[index])
+    for index in order[boxes[order, WIDTH] >= least_length]:
+        left, top, width, height, _ = boxes[index].tolist()
         box = np.s_[top : top + height, left : left + width]
         found.append(_fitted((labels[box] == index) & (runs[box] > 0)).moved(top, left))
     return [
@@ -159,9 +158,8 @@ def _placed(line: _Line, ends: Mask) -> bool:
 
 def _passing(lines: list[_Line], rest: Mask) -> list[bool]:
     """For each line, whether it goes on past all that touches it, at both its ends."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)
-    starts = stats[:, cv2.CC_STAT_LEFT]
-    stops = starts + stats[:, cv2.CC_STAT_WIDTH]
+    labels, boxes = components(rest)
+    starts, stops = boxes[:, LEFT], boxes[:, LEFT] + boxes[:, WIDTH]
     passing = []
     for line in lines:
         touching = np.unique(labels[line.pixels(rest.shape, wider=2 * BEND) & rest])
