@@ -255,6 +255,7 @@ def _line(digits: list[Digit]) -> Line:
 
 TURNED = "the picture seems to be turned by 90 degrees; turn it and read it again"
 TURNED_MOST = 100  # digits: of more, none is read again on its side
+TURNED_LINES, TURNED_PIECES = 3, 10  # so many are read on their side, of each line so many
 SURE = 0.9  # mean probability from which on a picture is the right way up
 TURNED_MARGIN = 0.1  # mean probability by which another way up must be surer
 
@@ -269,13 +270,17 @@ def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predicto
     return any(_mean_probability(way, predictor) > sure + TURNED_MARGIN for way in ways)
 
 
-def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
+def _on_side(found: ink.Ink, quarter_turns: int) -> ink.Ink:
     levels = np.ascontiguousarray(np.rot90(found.levels, quarter_turns))
     strokes = np.ascontiguousarray(np.rot90(found.strokes, quarter_turns))
-    return _Sheet(ink.Ink(levels, strokes, found.width), np.eye(3))
+    return ink.Ink(levels, strokes, found.width)
 
 
-def _mean_probability(sheet: _Sheet, predictor: Predictor) -> float:
-    rows = _answers(sheet, sheet.ink.strokes.shape, predictor, expectation.ANYTHING)
-    digits = [digit.probability for row in rows for digit in row]
-    return float(np.mean(digits)) if len(digits) > 1 else 0.0
+def _mean_probability(found: ink.Ink, predictor: Predictor) -> float:
+    """Of the best digits in the longest lines: enough to tell, and no more work than that."""
+    size = layout.digit_height(found)
+    rows = sorted(layout.lines(layout.pieces(found), size), key=len, reverse=True)
+    chosen = [row[:TURNED_PIECES] for row in rows[:TURNED_LINES]]
+    lines = segmentation.digits(chosen, found, size, predictor)
+    sure = [float(each.candidate.probabilities.max()) for line in lines for each in line or []]
+    return float(np.mean(sure)) if len(sure) > 1 else 0.0
