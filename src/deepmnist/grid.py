@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, ink, layout, reader, rejection, rulings
+from deepmnist import images, ink, reader, rejection, rulings
+from deepmnist.connected import components
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.prediction import Predictor
 
@@ -137,7 +138,7 @@ def _cell(found: ink.Ink, row: int, column: int) -> tuple[ink.Levels, ink.Mask]:
     inside = ink.Ink(found.levels[area], found.strokes[area], found.width)
     inside = rulings.removed(inside, RULING * CELL)
     strokes = np.zeros_like(inside.strokes)
-    labels, boxes = layout.components(inside.strokes)
+    labels, boxes = components(inside.strokes)
     for index, (left, top, width, height, _) in enumerate(boxes):
         centre = np.array([top + height / 2, left + width / 2])
         central = (centre > MIDDLE * side).all() and (centre < (1 - MIDDLE) * side).all()

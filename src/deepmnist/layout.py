@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.connected import AREA, HEIGHT, components
 from deepmnist.errors import PictureError
 from deepmnist.ink import Ink, Mask
 
@@ -99,32 +100,26 @@ def digit_height(ink: Ink) -> float:
     Edges of the page and boxes around other strokes are left out, unless there is nothing else.
     """
     boxes = components(ink.strokes)[1][1:]
-    boxes = boxes[np.argsort(-boxes[:, cv2.CC_STAT_AREA])][:MAX_PIECES]
+    boxes = boxes[np.argsort(-boxes[:, AREA])][:MAX_PIECES]
     inside = [box for box in boxes if not _along_border(box, ink.strokes.shape)]
     digits = [box for box in inside if not _around_another(box, boxes)]
-    chosen = sorted(digits or inside or boxes, key=lambda box: int(box[cv2.CC_STAT_HEIGHT]))
+    chosen = sorted(digits or inside or boxes, key=lambda box: int(box[HEIGHT]))
     if not chosen:
         return 0.0
-    areas = np.cumsum([box[cv2.CC_STAT_AREA] for box in chosen])
-    return float(chosen[int(np.searchsorted(areas, areas[-1] / 2))][cv2.CC_STAT_HEIGHT])
+    areas = np.cumsum([box[AREA] for box in chosen])
+    return float(chosen[int(np.searchsorted(areas, areas[-1] / 2))][HEIGHT])
 
 
-def _around_another(box: NDArray[np.int32], boxes: NDArray[np.int32]) -> bool:
+def _around_another(box: NDArray[np.int64], boxes: NDArray[np.int64]) -> bool:
     """Whether strokes of a fair size lie within the box, as a digit does in a form's."""
     left, top, width, height, _ = box
     within = (boxes[:, 0] > left) & (boxes[:, 1] > top)
     within &= boxes[:, 0] + boxes[:, 2] < left + width
     within &= boxes[:, 1] + boxes[:, 3] < top + height
-    return bool((within & (boxes[:, cv2.CC_STAT_HEIGHT] > SPECK * height)).any())
+    return bool((within & (boxes[:, HEIGHT] > SPECK * height)).any())
 
 
-def components(strokes: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Each pixel's component (0: paper), and each one's left, top, width, height and area."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
-    return labels, stats
-
-
-def _along_border(row: NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+def _along_border(row: NDArray[np.int64], shape: tuple[int, ...]) -> bool:
     """Whether it touches the picture's border and runs along half of it."""
     left, top, width, height, _ = row
     touches_side = left <= 1 or left + width >= shape[1] - 1

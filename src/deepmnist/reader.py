@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import expectation, images, ink, layout, rejection, rulings, segmentation
+from deepmnist import connected, expectation, images, ink, layout, rejection, rulings, segmentation
 from deepmnist.contract import SIDE
 from deepmnist.errors import ConfigError
 from deepmnist.expectation import Expectation
@@ -88,7 +88,7 @@ def read(
     answers = _answers(sheet, picture.shape, predictor, judge, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
-    if not _seems_turned(answers, sheet, predictor, judge):
+    if not _seems_turned(answers, sheet, predictor):
         return Page(tuple(_line(row) for row in answers))
     doubted = [[_doubted(digit, TURNED) for digit in row] for row in answers]
     return Page(tuple(_line(row) for row in doubted), TURNED)
@@ -251,32 +251,36 @@ def _line(digits: list[Digit]) -> Line:
 
 TURNED = "the picture seems to be turned by 90 degrees; turn it and read it again"
 TURNED_MOST = 100  # digits: of more, none is read again on its side
+TURNED_LINES, TURNED_PIECES = 3, 10  # so many are read on their side, of each line so many
 SURE = 0.9  # mean probability of being that digit from which on a picture is the right way up
 TURNED_MARGIN = 0.1  # mean probability of being that digit by which another way up must be surer
 
 
-def _seems_turned(
-    answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor, judge: Judge
-) -> bool:
+def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor) -> bool:
     """Whether the digits make more sense on their side; one digit alone does not say."""
     upright = [digit.single * digit.probability for row in answers for digit in row]
     sure = float(np.mean(upright))
     if not 2 <= len(upright) <= TURNED_MOST or sure >= SURE:
         return False
     ways = [_on_side(sheet.ink, quarter_turns) for quarter_turns in (1, 3)]
-    return any(_mean_probability(way, predictor, judge) > sure + TURNED_MARGIN for way in ways)
+    return any(_mean_probability(way, predictor) > sure + TURNED_MARGIN for way in ways)
 
 
-def _on_side(found: ink.Ink, quarter_turns: int) -> _Sheet:
+def _on_side(found: ink.Ink, quarter_turns: int) -> ink.Ink:
     levels = np.ascontiguousarray(np.rot90(found.levels, quarter_turns))
     strokes = np.ascontiguousarray(np.rot90(found.strokes, quarter_turns))
-    return _Sheet(ink.Ink(levels, strokes, found.width), np.eye(3))
+    return ink.Ink(levels, strokes, found.width)
 
 
-def _mean_probability(sheet: _Sheet, predictor: Predictor, judge: Judge) -> float:
-    rows = _answers(sheet, sheet.ink.strokes.shape, predictor, judge, expectation.ANYTHING)
-    digits = [digit.single * digit.probability for row in rows for digit in row]
-    return float(np.mean(digits)) if len(digits) > 1 else 0.0
+def _mean_probability(found: ink.Ink, predictor: Predictor) -> float:
+    """Of the best digits in the longest lines: enough to tell, and no more work than that."""
+    size = layout.digit_height(found)
+    rows = sorted(layout.lines(layout.pieces(found), size), key=len, reverse=True)
+    chosen = [row[:TURNED_PIECES] for row in rows[:TURNED_LINES]]
+    lines = segmentation.digits(chosen, found, size, predictor)
+    candidates = [each.candidate for line in lines for each in line or []]
+    sure = [each.single * float(each.probabilities.max()) for each in candidates]
+    return float(np.mean(sure)) if len(sure) > 1 else 0.0
 
 
 # ---- what the net saw ---------------------------------------------------------------------------
@@ -293,7 +297,7 @@ def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.ui
     size = layout.digit_height(sheet.ink)
     pieces = segmentation.tried(layout.lines(layout.pieces(sheet.ink), size), sheet.ink, size)
     known = {_box(piece, sheet, picture.shape): piece for piece in pieces}
-    strokes = layout.components(sheet.ink.strokes)
+    strokes = connected.components(sheet.ink.strokes)
     found = [known.get(box) or _within(box, sheet, *strokes) for box in boxes]
     nothing = np.zeros((SIDE, SIDE), np.uint8)
     return [segmentation.image_of(piece, sheet.ink) if piece else nothing for piece in found]
@@ -302,7 +306,7 @@ def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.ui
 def _within(
     box: Box, sheet: _Sheet, labels: NDArray[np.int32], stats: NDArray[np.int32]
 ) -> layout.Piece | None:
-    """The strokes of the sheet, with layout.components' account of them, that lie in a box."""
+    """The strokes of the sheet, with connected.components' account of them, that lie in a box."""
     area = _area(box, sheet)
     covered = np.bincount(labels[area], minlength=len(stats))
     covered[0] = 0  # the paper

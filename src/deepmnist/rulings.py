@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.ink import Ink, Mask
+from deepmnist.connected import HEIGHT, LEFT, WIDTH, components
+from deepmnist.ink import Ink, Mask, near
 
 SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may be part of one
 SLENDER = 1 / 7  # of its length: a ruling is at most so thick
@@ -43,36 +44,52 @@ class _Line:
         offset = self.offset + down - self.slope * right
         return _Line(self.slope, offset, self.start + right, self.stop + right, self.thickness)
 
-    def pixels(self, shape: tuple[int, ...], wider: float = 0) -> Mask:
-        """Bool (height, width): its own pixels, what little it bends, and `wider` rows more."""
-        mask = np.zeros(shape, np.bool_)
+    def patch(self, shape: tuple[int, ...], wider: float = 0) -> _Patch:
+        """Its own pixels in a picture, what little it bends, and `wider` rows more."""
         reach = self.thickness / 2 + BEND + wider / 2
         ends = [self.offset + self.slope * column for column in (self.start, self.stop)]
         top, bottom = max(0, math.floor(min(ends) - reach)), math.ceil(max(ends) + reach) + 1
         left, right = max(0, self.start - TAIL), self.stop + TAIL
-        rows, columns = np.ogrid[top : min(bottom, shape[0]), left : min(right, shape[1])]
-        near = np.abs(rows - self.offset - self.slope * columns) <= reach
-        mask[top:bottom, left:right] = near
-        return mask
+        bottom, right = min(bottom, shape[0]), min(right, shape[1])
+        rows, columns = np.ogrid[top:bottom, left:right]
+        mask = np.abs(rows - self.offset - self.slope * columns) <= reach
+        return _Patch((slice(top, bottom), slice(left, right)), mask)
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """Some pixels of a picture: a box, and which of those in it."""
+
+    box: tuple[slice, slice]
+    mask: Mask
+
+    def set(self, picture: Mask, value: bool) -> None:
+        """Change these pixels of a picture."""
+        picture[self.box][self.mask] = value
 
 
 def removed(ink: Ink, least_length: float) -> Ink:
     """The ink without rulings of at least `least_length` pixels; crossing strokes are mended."""
-    shape = ink.strokes.shape
     level, upright = _lines(ink.strokes, least_length), _lines(ink.strokes.T, least_length)
     if not level and not upright:
         return ink
+    shape = ink.strokes.shape
     across, along = _ends(upright, shape[::-1]).T, _ends(level, shape).T
     level = [line for line in level if _placed(line, across)]
     upright = [line for line in upright if _placed(line, along)]
-    taken = [line.pixels(shape) for line in level]
-    taken += [line.pixels(shape[::-1]).T for line in upright]
-    rest = ink.strokes & ~np.logical_or.reduce(taken or [np.zeros_like(ink.strokes)])
-    if not taken or _height(rest) < LEAST_REST * ink.width:
+    rest = _without(ink.strokes, level, upright)
+    if not (level or upright) or _height(rest) < LEAST_REST * ink.width:
         return ink
-    keep = _passing(level, rest) + _passing(upright, rest.T)
-    level_count = sum(keep[: len(level)])
-    return _mended(ink, [mask for mask, kept in zip(taken, keep, strict=True) if kept], level_count)
+    return _mended(ink, _passing(level, rest), _passing(upright, rest.T))
+
+
+def _without(strokes: Mask, level: list[_Line], upright: list[_Line]) -> Mask:
+    """The strokes without the pixels of lines; of upright lines rows and columns are swapped."""
+    rest = strokes.copy()
+    for picture, lines in ((rest, level), (rest.T, upright)):
+        for line in lines:
+            line.patch(picture.shape).set(picture, False)
+    return rest
 
 
 def _ends(crossing: list[_Line], shape: tuple[int, ...]) -> Mask:
@@ -81,14 +98,13 @@ def _ends(crossing: list[_Line], shape: tuple[int, ...]) -> Mask:
     ends = np.ones(shape, np.bool_)
     ends[rows : shape[0] - rows, columns : shape[1] - columns] = False
     for line in crossing:
-        ends |= line.pixels(shape, wider=2 * BEND)
+        line.patch(shape, wider=2 * BEND).set(ends, True)
     return ends
 
 
 def _height(rest: Mask) -> int:
     """Pixels, of the tallest connected piece."""
-    stats = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)[2]
-    return int(stats[1:, cv2.CC_STAT_HEIGHT].max(initial=0))
+    return int(components(rest)[1][:, HEIGHT].max())
 
 
 def _lines(strokes: Mask, least_length: float) -> list[_Line]:
@@ -101,12 +117,11 @@ def _lines(strokes: Mask, least_length: float) -> list[_Line]:
     if _reach(runs) < least_length:
         return []
     bridged = cv2.morphologyEx(runs, cv2.MORPH_CLOSE, np.ones((1, 2 * segment), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=8)
-    stats[0] = 0  # the paper
-    order = np.argsort(-stats[:, cv2.CC_STAT_WIDTH], kind="stable")[:MOST_LINES]
+    labels, boxes = components(bridged > 0)
+    order = np.argsort(-boxes[:, WIDTH], kind="stable")[:MOST_LINES]
     found = []
-    for index in order[stats[order, cv2.CC_STAT_WIDTH] >= least_length]:
-        left, top, width, height, _ = (int(value) for value in stats[index])
+    for index in order[boxes[order, WIDTH] >= least_length]:
+        left, top, width, height, _ = boxes[index].tolist()
         box = np.s_[top : top + height, left : left + width]
         found.append(_fitted((labels[box] == index) & (runs[box] > 0)).moved(top, left))
     return [
@@ -127,12 +142,12 @@ def _fitted(pixels: Mask) -> _Line:
     columns = np.flatnonzero(pixels.any(axis=0))
     heights = pixels[:, columns].sum(axis=0)
     middles = (np.arange(len(pixels)) @ pixels[:, columns]) / heights
-    near = np.ones(len(columns), np.bool_)
+    close = np.ones(len(columns), np.bool_)
     slope, offset = 0.0, float(np.median(middles))
     for _ in range(3):
-        slope, offset = _regression(columns[near], middles[near])
+        slope, offset = _regression(columns[close], middles[close])
         distances = np.abs(middles - offset - slope * columns)
-        near = distances <= max(1.0, float(np.median(distances)) * 2)
+        close = distances <= max(1.0, float(np.median(distances)) * 2)
     thickness = max(1.0, float(np.median(heights)) - 2)  # the dilation's two pixels
     return _Line(slope, offset, int(columns[0]), int(columns[-1]) + 1, thickness)
 
@@ -157,34 +172,45 @@ def _placed(line: _Line, ends: Mask) -> bool:
     return line.stop - line.start >= WHOLE * width or all(met) or (at_edge and any(met))
 
 
-def _passing(lines: list[_Line], rest: Mask) -> list[bool]:
-    """For each line, whether it goes on past all that touches it, at both its ends."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.astype(np.uint8), connectivity=8)
-    starts = stats[:, cv2.CC_STAT_LEFT]
-    stops = starts + stats[:, cv2.CC_STAT_WIDTH]
+def _passing(lines: list[_Line], rest: Mask) -> list[_Line]:
+    """The lines that go on past all that touches them, at both their ends."""
+    labels, boxes = components(rest)
+    starts, stops = boxes[:, LEFT], boxes[:, LEFT] + boxes[:, WIDTH]
     passing = []
     for line in lines:
-        touching = np.unique(labels[line.pixels(rest.shape, wider=2 * BEND) & rest])
+        patch = line.patch(rest.shape, wider=2 * BEND)
+        touching = labels[patch.box][patch.mask & rest[patch.box]]
         margin = max(2.0, line.thickness)
         inside = (starts >= line.start + margin) & (stops <= line.stop - margin)
-        passing.append(bool(inside[touching].all()))
+        if inside[touching].all():
+            passing.append(line)
     return passing
 
 
-def _mended(ink: Ink, taken: list[Mask], level: int) -> Ink:
-    strokes = ink.strokes.copy()
-    for mask in taken:
-        strokes &= ~mask
+def _mended(ink: Ink, level: list[_Line], upright: list[_Line]) -> Ink:
+    strokes = _without(ink.strokes, level, upright)
     bridges = np.zeros_like(strokes)
-    for number, mask in enumerate(taken):
-        axis = 0 if number < level else 1
-        gap = int(mask.sum(axis=axis).max()) + 3
-        pen = np.ones((gap, 3) if axis == 0 else (3, gap), np.uint8)
-        padded = np.pad(strokes, gap).astype(np.uint8)
-        closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, pen)[gap:-gap, gap:-gap] > 0
-        bridges |= closed & mask & ink.strokes
+    for line in level:
+        _bridge(strokes, line, bridges)
+    for line in upright:
+        _bridge(strokes.T, line, bridges.T)
+    bridges &= ink.strokes
     levels = np.where(bridges, np.float32(1), np.where(strokes, ink.levels, np.float32(0)))
-    near = cv2.dilate((strokes | bridges).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    soft = near & ~np.logical_or.reduce([*taken, strokes])
-    levels[soft] = np.maximum(levels, ink.levels)[soft]
+    bare = _without(near(strokes | bridges) & ~strokes, level, upright)
+    levels[bare] = np.maximum(levels, ink.levels)[bare]
     return replace(ink, levels=levels, strokes=strokes | bridges)
+
+
+def _bridge(strokes: Mask, line: _Line, bridges: Mask) -> None:
+    """Mark the pixels of a line where strokes stand on both its sides."""
+    patch = line.patch(strokes.shape)
+    gap = int(patch.mask.sum(axis=0).max()) + 3
+    lows = [max(0, side.start - gap) for side in patch.box]
+    around = strokes[lows[0] : patch.box[0].stop + gap, lows[1] : patch.box[1].stop + gap]
+    padded = np.pad(around, gap).view(np.uint8)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, 3), np.uint8))
+    rows, columns = (
+        slice(side.start - low + gap, side.stop - low + gap)
+        for side, low in zip(patch.box, lows, strict=True)
+    )
+    bridges[patch.box] |= (closed[rows, columns] > 0) & patch.mask
