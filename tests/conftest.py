@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from deepmnist import bundle
 from deepmnist.bundle import Bundle, DataRecord, Manifest
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS, Dataset
+
+settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
+settings.load_profile("no clock")
 
 # Which of the seven segments (top, upper left and right, middle, lower left and right, bottom)
 # each digit lights, and where each lies in a box of 20 x 12 pixels.

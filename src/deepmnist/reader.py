@@ -304,13 +304,13 @@ def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.ui
 
 
 def _within(
-    box: Box, sheet: _Sheet, labels: NDArray[np.int32], stats: NDArray[np.int32]
+    box: Box, sheet: _Sheet, labels: NDArray[np.int32], stats: NDArray[np.int64]
 ) -> layout.Piece | None:
     """The strokes of the sheet, with connected.components' account of them, that lie in a box."""
     area = _area(box, sheet)
     covered = np.bincount(labels[area], minlength=len(stats))
     covered[0] = 0  # the paper
-    mostly = (covered > 0) & (covered >= stats[:, cv2.CC_STAT_AREA] / 2)
+    mostly = (covered > 0) & (covered >= stats[:, connected.AREA] / 2)
     candidates = covered * mostly if mostly.any() else covered
     kept = np.flatnonzero(candidates > images.SPECK_SHARE * candidates.max())
     pieces = []
