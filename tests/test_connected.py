@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from deepmnist.connected import AREA, HEIGHT, LEFT, TOP, WIDTH, components
 MASKS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
 
+@settings(deadline=None)
 @given(MASKS)
 def test_labels_and_boxes_are_those_that_opencv_counts(mask: NDArray[np.bool_]) -> None:
     labels, boxes = components(mask)
@@ -24,6 +25,7 @@ def test_labels_and_boxes_are_those_that_opencv_counts(mask: NDArray[np.bool_]) 
     assert not boxes[0].any()
 
 
+@settings(deadline=None)
 @given(MASKS)
 def test_a_turned_mask_has_turned_boxes(mask: NDArray[np.bool_]) -> None:
     boxes, turned = components(mask)[1], components(mask.T)[1]

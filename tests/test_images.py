@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ def test_the_digit_is_the_one_drawn(name: str) -> None:
     assert min(difference(image, other) for other in others) > 0.6
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 64), st.integers(1, 64))))
 def test_any_array_of_bytes_becomes_an_image(picture: Grey) -> None:
     before = picture.copy()

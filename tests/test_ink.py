@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ def page(side: int = 120, paper: int = 220, pen: int = 5) -> Grey:
 # ---- polarity -----------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(PICTURES)
 def test_both_polarities_of_anything_give_the_same_image(picture: Grey) -> None:
     if abs(ink._dark_paper_vote(picture)) > 1e-3:  # a tie has no side
@@ -56,6 +57,7 @@ def test_a_thick_digit_that_fills_its_picture_is_ink() -> None:
 # ---- strokes ------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(PICTURES, st.integers(1, 64), st.integers(64, 128))
 def test_any_picture_has_ink_of_its_own_shape_between_0_and_1(
     picture: Grey, least: int, most: int
@@ -104,6 +106,7 @@ def test_grain_of_a_large_picture_is_told_from_faint_strokes_by_a_sample_of_it()
     assert found.strokes[305:395, 405:415].all()
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.float32, st.integers(1, 30), elements=st.floats(0, 1, width=32)))
 def test_the_median_is_the_higher_middle_one(levels: NDArray[np.float32]) -> None:
     assert ink.median(levels) == np.sort(levels)[len(levels) // 2]

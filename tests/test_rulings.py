@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
@@ -84,6 +84,7 @@ def test_rulings_and_nothing_else_are_left_alone() -> None:
     assert cleaned(rule).any()
 
 
+@settings(deadline=None)
 @given(arrays.arrays(np.bool_, (30, 40)))
 def test_no_stroke_appears_where_there_was_none(strokes: Mask) -> None:
     before = Ink(strokes.astype(np.float32), strokes, 2.0)

@@ -85,16 +85,17 @@ def _through_middle(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int32]]
 def _towards(mask: Mask) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Cheapest paths from the first row to each column of the last: cost and columns by row."""
     height, width = mask.shape
-    total = mask[0].astype(np.float64)
+    total = np.full(width + 2, np.inf)
+    total[1:-1] = mask[0]
     steps = np.zeros((height, width), np.int8)
     for row in range(1, height):
-        padded = np.pad(total, 1, constant_values=np.inf)
-        options = np.stack([padded[1:-1], padded[:-2] + LEAN_COST, padded[2:] + LEAN_COST])
-        best = options.argmin(axis=0)
-        steps[row] = np.array([0, -1, 1], np.int8)[best]
-        total = options[best, np.arange(width)] + mask[row]
+        straight, aside = total[1:-1], total + LEAN_COST
+        cheaper = np.minimum(straight, aside[:-2])
+        cheapest = np.minimum(cheaper, aside[2:])
+        steps[row] = np.where(cheapest < cheaper, 1, np.where(cheaper < straight, -1, 0))
+        total[1:-1] = cheapest + mask[row]
     paths = np.empty((width, height), np.int32)
     paths[:, -1] = np.arange(width)
     for row in range(height - 1, 0, -1):
         paths[:, row - 1] = paths[:, row] + steps[row, paths[:, row]]
-    return total, paths
+    return total[1:-1], paths

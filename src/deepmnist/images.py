@@ -127,7 +127,7 @@ def _boxed(levels: Levels, strokes: Mask) -> Levels:
     missing = STROKE * max(levels.shape) - ink.stroke_width(strokes)
     radius = max(0, round(missing / 2))
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    thick = cv2.dilate(np.pad(levels, radius), pen).astype(np.float32)
+    thick = cv2.dilate(ink.padded(levels, radius), pen).astype(np.float32)
     return np.clip(ink.resized(thick, BOX / max(thick.shape)), 0, 1)
 
 

@@ -20,6 +20,7 @@ Grey = NDArray[np.uint8]  # 0..255
 Levels = NDArray[np.float32]  # 0 paper .. 1 full stroke
 Mask = NDArray[np.bool_]
 AnyLevels = TypeVar("AnyLevels", Grey, Levels)
+AnyPixels = TypeVar("AnyPixels", Grey, Levels, Mask)
 
 STRIP = 1 / 8  # of each side: the strip along the border, where paper shows and frames lie
 
@@ -217,7 +218,7 @@ def stroke_width(strokes: Mask) -> float:
     """Mean width in pixels: across a band of width w, distances to paper average (w + 2) / 4."""
     if not strokes.any():
         return 0.0
-    distances = cv2.distanceTransform(np.pad(strokes, 1).view(np.uint8), cv2.DIST_L2, 3)
+    distances = cv2.distanceTransform(padded(strokes, 1).view(np.uint8), cv2.DIST_L2, 3)
     return max(1.0, 4 * float(distances[distances > 0].mean()) - 2)
 
 
@@ -237,6 +238,14 @@ def median(levels: Levels) -> float:
     """The middle one of any number but none; of two middle ones the higher."""
     middle = levels.size // 2
     return float(np.partition(levels, middle, axis=None)[middle])
+
+
+def padded(picture: AnyPixels, margin: int) -> AnyPixels:
+    """The same with `margin` rows and columns of nothing on every side."""
+    height, width = picture.shape
+    larger = np.zeros((height + 2 * margin, width + 2 * margin), picture.dtype)
+    larger[margin : margin + height, margin : margin + width] = picture
+    return cast(AnyPixels, larger)
 
 
 def near(strokes: Mask) -> Mask:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepmnist.connected import AREA, HEIGHT, components
 from deepmnist.errors import PictureError
-from deepmnist.ink import Ink, Mask
+from deepmnist.ink import Ink, Mask, padded
 
 MAX_PIECES = 1_500  # connected strokes: about three for each of 500 digits
 
@@ -131,7 +131,7 @@ def _may_be_digits(piece: Piece, size: float, ink: Ink) -> bool:
     if piece.height > TALLEST * size or piece.width > WIDEST * size:
         return False
     distances = cv2.distanceTransform(
-        np.pad(piece.mask, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3
+        padded(piece.mask, 1).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3
     )
     return float(np.median(distances[distances > 0])) < BLOT * max(ink.width, 1) / 4 + 1
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.connected import HEIGHT, LEFT, WIDTH, components
-from deepmnist.ink import Ink, Mask, near
+from deepmnist.ink import Ink, Mask, near, padded
 
 SEGMENT = 1 / 4  # of a ruling's least length: what runs level for so long may be part of one
 SLENDER = 1 / 7  # of its length: a ruling is at most so thick
@@ -207,8 +207,8 @@ def _bridge(strokes: Mask, line: _Line, bridges: Mask) -> None:
     gap = int(patch.mask.sum(axis=0).max()) + 3
     lows = [max(0, side.start - gap) for side in patch.box]
     around = strokes[lows[0] : patch.box[0].stop + gap, lows[1] : patch.box[1].stop + gap]
-    padded = np.pad(around, gap).view(np.uint8)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((gap, 3), np.uint8))
+    pen = np.ones((gap, 3), np.uint8)
+    closed = cv2.morphologyEx(padded(around, gap).view(np.uint8), cv2.MORPH_CLOSE, pen)
     rows, columns = (
         slice(side.start - low + gap, side.stop - low + gap)
         for side, low in zip(patch.box, lows, strict=True)

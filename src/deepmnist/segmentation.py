@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deepmnist import cuts, expectation, images, rejection
 from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, State
-from deepmnist.ink import Ink
+from deepmnist.ink import Ink, padded
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
 
@@ -127,7 +127,7 @@ def _judged(unions: list[Piece], ink: Ink, predictor: Predictor) -> list[Candida
 def image_of(piece: Piece, ink: Ink) -> NDArray[np.uint8]:
     """What the net sees of a piece, uint8 (28, 28)."""
     rows, columns = slice(piece.top, piece.bottom), slice(piece.left, piece.right)
-    levels, mask = np.pad(ink.levels[rows, columns], 2), np.pad(piece.mask, 2)
+    levels, mask = padded(ink.levels[rows, columns], 2), padded(piece.mask, 2)
     scale = LEAST_SEEN / max(mask.shape)
     if scale <= 1:
         return images.of_strokes(levels, mask)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import scores
@@ -23,6 +23,7 @@ def test_edits_are_the_fewest_insertions_losses_and_changes(
     assert scores.edits(one, other) == wrong
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS, WORDS)
 def test_edits_are_a_distance(one: str, other: str, third: str) -> None:
     assert scores.edits(one, other) == scores.edits(other, one)
@@ -41,6 +42,7 @@ def test_a_proportion_of_none_is_no_number() -> None:
     assert scores.proportion(0, 0) == {"right": 0, "n": 0, "accuracy": None, "interval": None}
 
 
+@settings(deadline=None)
 @given(SURE, SURE)
 def test_auroc_is_the_share_of_pairs_in_order_ties_counting_half(
     digits: list[float], others: list[float]
@@ -57,6 +59,7 @@ def test_what_is_accepted_is_counted_at_the_level_of_95_percent_of_digits() -> N
     assert found["accepted"] == 0.5
 
 
+@settings(deadline=None)
 @given(SURE, st.data())
 def test_every_answer_is_in_one_bin_whose_range_holds_its_confidence(
     sure: list[float], data: st.DataObject
