@@ -74,6 +74,6 @@ def test_a_1_with_a_flag_is_no_7(predictor: LiteRTPredictor, flag: float) -> Non
 @pytest.mark.skipif(not (Path(DATA) / "mnist").is_dir(), reason="MNIST is not at hand")
 def test_it_reads_mnist_as_well_as_its_card_says(predictor: LiteRTPredictor) -> None:
     report = evaluation.evaluate(predictor, load("mnist").test_part)
-    assert report.accuracy >= 0.996
+    assert report.accuracy >= 0.995
     assert report.expected_calibration_error <= 0.004
     assert report.correct == bundle.load(bundle.SHIPPED).manifest.numbers["test_correct"]
