@@ -89,7 +89,7 @@ def _photo(predictor: Predictor) -> dict[str, Any]:
 
 def decode(content: bytes) -> Grey:
     """As `deepmnist read` decodes a file."""
-    return pictures.decode(content, "photo")
+    return pictures.decode_reduced(content, "photo", reader.WORK_SIDE).grey
 
 
 def memory(predictor: Predictor, count: int) -> dict[str, int | None]:

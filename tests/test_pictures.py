@@ -183,6 +183,60 @@ def test_an_all_transparent_picture_is_blank() -> None:
     assert np.ptp(pictures.decode(saved(Image.new("RGBA", (5, 5))), "x")) == 0
 
 
+# ---- reduced ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("enough", "shape"),
+    [(2, (8, 5)), (7, (8, 5)), (8, (15, 10)), (15, (15, 10)), (16, (30, 20)), (30, (30, 20)),
+     (31, (60, 40)), (60, (60, 40)), (999, (60, 40))],
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_comes_as_small_as_is_enough(mode: str, enough: int, shape: tuple[int, int]) -> None:
+    data = saved(drawn().convert(mode), "JPEG", quality=95)
+    found = pictures.decode_reduced(data, "x", enough)
+    assert (found.grey.shape, found.shape) == (shape, GREY.shape)
+    whole = pictures.decode(data, "x")
+    wanted = np.asarray(Image.fromarray(whole).resize(shape[::-1], Image.Resampling.BOX))
+    assert np.abs(found.grey.astype(int) - wanted).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "GIF", "WEBP"])
+def test_other_formats_come_whole(kind: str) -> None:
+    data = saved(drawn(), kind)
+    found = pictures.decode_reduced(data, "x", 8)
+    np.testing.assert_array_equal(found.grey, pictures.decode(data, "x"))
+    assert found.shape == GREY.shape
+
+
+def test_a_jpeg_of_four_inks_comes_whole_and_is_not_inverted() -> None:
+    data = saved(drawn().convert("CMYK"), "JPEG")
+    found = pictures.decode_reduced(data, "x", 8)
+    np.testing.assert_array_equal(found.grey, pictures.decode(data, "x"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_reduced_picture_is_upright_and_so_is_the_shape_it_had(
+    kind: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(STORED[orientation](GREY)))
+    found = pictures.decode_reduced(saved(stored, kind, exif=exif), "x", 30)
+    assert found.shape == GREY.shape
+    assert found.grey.shape == ((30, 20) if kind == "JPEG" else GREY.shape)
+    assert found.grey[:2].mean() > 200
+
+
+def test_a_picture_too_large_is_refused_though_it_could_be_reduced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "MAX_PICTURE_PIXELS", GREY.size - 1)
+    with pytest.raises(PictureError, match="is too large"):
+        pictures.decode_reduced(saved(drawn(), "JPEG"), "x", 8)
+
+
 # ---- orientation --------------------------------------------------------------------------------
 
 # How a camera stored the upright picture, by EXIF 2.32: row 0 and column 0 as seen.

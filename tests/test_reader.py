@@ -45,6 +45,19 @@ def test_boxes_lie_around_the_digits_in_pixels_of_the_picture() -> None:
             assert np.abs(np.array(digit.box) - wanted).max() <= 12 * scale
 
 
+def test_a_page_read_in_another_size_has_its_boxes_in_pixels_of_the_picture_as_given() -> None:
+    picture = page("25")
+    read = reader.read(picture, PREDICTOR)
+    given = (2 * picture.shape[0] + 1, 2 * picture.shape[1] - 1)
+    scaled = reader.scaled(read, picture.shape, given)
+    assert texts(scaled) == ["25"]
+    for small, large in zip(read.lines[0].digits, scaled.lines[0].digits, strict=True):
+        assert np.abs(np.array(large.box) - 2 * np.array(small.box)).max() <= 2
+        assert large.box[2] <= given[1]
+        assert large.box[3] <= given[0]
+    assert reader.scaled(read, picture.shape, picture.shape) is read
+
+
 @pytest.mark.parametrize("degrees", [-40, -15, 12, 35])
 def test_a_tilted_line_is_turned_level_and_its_boxes_stay_in_the_picture(degrees: int) -> None:
     picture = np.pad(page("25836"), ((150, 150), (60, 60)), constant_values=220)

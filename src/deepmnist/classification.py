@@ -82,9 +82,9 @@ def _classify_chunk(
 
 
 def _prepared(source: Source) -> NDArray[np.uint8] | PictureError:
-    path, content = source
+    path, given = source
     try:
-        picture = pictures.read(Path(path)) if content is None else pictures.decode(content, path)
-        return images.prepare(picture)
+        content = pictures.content(Path(path)) if given is None else given
+        return images.prepare(pictures.decode_reduced(content, path, images.WORK_SIDE).grey)
     except PictureError as error:
         return error

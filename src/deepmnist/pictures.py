@@ -16,6 +16,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,21 +42,33 @@ _TOO_LARGE = (
 Grey = NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, upright, maybe reduced, and the shape it has in its file."""
+
+    grey: Grey  # (height, width), 0 black .. 255 white
+    shape: tuple[int, int]  # height and width as given, in pixels
+
+
 # ---- decoding -----------------------------------------------------------------------------------
 
 
 def read(path: Path) -> Grey:
     """The picture in a file, as `decode` gives it; PictureError where it cannot be read."""
+    return decode(content(path), str(path))
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, one more than are decoded at most; PictureError where there are none."""
     try:
         if path.is_dir():
             raise PictureError(_folder_message(path))
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise PictureError(f"{_shown(path)} does not exist{_nearest_sibling(path)}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise PictureError(f"{_shown(path)} cannot be read: {_reason(error)}") from None
-    return decode(data, str(path))
 
 
 def decode(data: bytes, name: str) -> Grey:
@@ -66,13 +79,32 @@ def decode(data: bytes, name: str) -> Grey:
     `name` stands for the picture in messages. PictureError where it is empty, no picture of the
     six formats, damaged, or beyond MAX_FILE_BYTES or MAX_PICTURE_PIXELS.
     """
+    return _decoded(data, name, None).grey
+
+
+def decode_reduced(data: bytes, name: str, enough: int) -> Picture:
+    """The same, but a JPEG may come reduced by 2, 4 or 8, which is faster.
+
+    Its longest side keeps at least `enough` pixels, where it has them.
+    """
+    return _decoded(data, name, enough)
+
+
+def _decoded(data: bytes, name: str, enough: int | None) -> Picture:
     shown = _shown(name)
     _check_bytes(data, shown)
     try:
         with _opened(data) as picture:
-            _check_pixels(*picture.size, shown)
+            width, height = picture.size
+            _check_pixels(width, height, shown)
+            if enough is not None:
+                _draft(picture, enough)
+            reduced = picture.size != (width, height)
             picture.load()
-            return _upright(_grey(picture), _orientation(picture))
+            orientation = _orientation(picture)
+            grey = _upright(_grey(picture), orientation)
+            given = (width, height) if orientation in ON_SIDE else (height, width)
+            return Picture(grey, given if reduced else grey.shape)
     except PictureError:
         raise
     except Image.DecompressionBombError:  # twice Pillow's own limit, which is above ours
@@ -86,6 +118,15 @@ def decode(data: bytes, name: str) -> Grey:
         raise PictureError(
             f"{shown} is damaged or incomplete ({_reason(error)}); save or copy it again"
         ) from error
+
+
+def _draft(picture: Image.Image, enough: int) -> None:
+    """Have a JPEG of colours or greys decoded as greys, and reduced as far as is allowed."""
+    if picture.mode not in ("L", "RGB"):  # four inks: their greys are not the first channel
+        return
+    by = next((by for by in (8, 4, 2) if max(picture.size) // by >= enough), 1)
+    width, height = (max(1, side // by) for side in picture.size)
+    picture.draft("L", (width, height))  # nothing happens in the other formats
 
 
 def _check_bytes(data: bytes, shown: str) -> None:
@@ -189,6 +230,7 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+ON_SIDE = (5, 6, 7, 8)  # height and width change places
 
 
 def _orientation(picture: Image.Image) -> int:

@@ -170,6 +170,24 @@ def box_around(points: NDArray[np.float64], shape: tuple[int, ...]) -> Box:
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
+def scaled(page: Page, read: tuple[int, ...], given: tuple[int, ...]) -> Page:
+    """The page of a picture read in another size, its boxes in pixels of the picture as given.
+
+    Both shapes are height and width.
+    """
+    if read == given:
+        return page
+    factors = np.array([given[1] / read[1], given[0] / read[0]])
+
+    def box(digit: Digit) -> Box:
+        return box_around(np.array(digit.box).reshape(2, 2) * factors, given)
+
+    def line(each: Line) -> Line:
+        return replace(each, digits=tuple(replace(digit, box=box(digit)) for digit in each.digits))
+
+    return replace(page, lines=tuple(map(line, page.lines)))
+
+
 # ---- answers ------------------------------------------------------------------------------------
 
 WIDE = 1.35  # of its height: so wide is no digit alone

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, prediction
+from deepmnist import cli, prediction, reader
 from deepmnist.cli import read
 from tests.writing import PlainHandPredictor, page
 
@@ -46,6 +46,20 @@ def test_the_table_gives_a_line_for_each_line(deepmnist, picture) -> None:
     status, shown, errors = deepmnist(picture)
     assert (status, errors) == (0, "")
     assert [line.split()[1] for line in shown.splitlines()] == ["2050", "394"]
+
+
+def test_boxes_are_in_pixels_of_a_photo_that_was_decoded_reduced(deepmnist, tmp_path) -> None:
+    small = Image.fromarray(page("2050"))
+    large = small.resize((small.width * 12, small.height * 12))
+    large.save(tmp_path / "photo.jpg")
+    assert max(large.size) >= 2 * reader.WORK_SIDE
+    _, shown, _ = deepmnist(tmp_path / "photo.jpg", "--format", "json")
+    ((line,),) = [answer["lines"] for answer in json.loads(shown)]
+    assert line["text"] == "2050"
+    boxes = np.array([digit["box"] for digit in line["digits"]])
+    ink = np.flatnonzero((np.asarray(large) < 128).any(axis=0))
+    assert abs(boxes[:, 0].min() - ink[0]) <= 24
+    assert abs(boxes[:, 2].max() - ink[-1]) <= 24
 
 
 def test_json_is_a_list_of_pictures_of_lines_of_digits(deepmnist, picture) -> None:

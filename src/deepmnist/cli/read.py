@@ -112,20 +112,21 @@ def _grid_size(text: str) -> tuple[int, int]:
 
 
 def _answer(path: str, how: Callable[[Grey], Page], annotate: Path | None) -> Answer:
-    from deepmnist import annotation, atomic, pictures
+    from deepmnist import annotation, atomic, pictures, reader
     from deepmnist.errors import PictureError
 
     try:
         if path == STDIN:
-            picture = pictures.decode(sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1), STDIN)
+            content = sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
         else:
-            picture = pictures.read(Path(path))
-        page = how(picture)
+            content = pictures.content(Path(path))
+        picture = pictures.decode_reduced(content, path, reader.WORK_SIDE)
+        page = how(picture.grey)
     except PictureError as error:
         return Answer(path, error=str(error))
     if annotate is not None:
-        atomic.write(annotate, annotation.encoded(picture, page))
-    return Answer(path, page)
+        atomic.write(annotate, annotation.encoded(picture.grey, page))
+    return Answer(path, reader.scaled(page, picture.grey.shape, picture.shape))
 
 
 # ---- printing -----------------------------------------------------------------------------------
