@@ -35,8 +35,8 @@ interval is Wilson's, 95 %. Pictures unlike the training data are not covered by
 ## Files
 
 - `{RUNTIME}`: LiteRT, builtin operations; `image` float32 (n, 28, 28) in 0..1 to
-  `probabilities` float32 (n, {len(manifest.class_names)}){_single(manifest)}; temperature
-  {manifest.temperature:.4f} is inside.
+  `probabilities` float32 (n, {len(manifest.class_names)}){_single(manifest)};
+  temperature {manifest.temperature:.4f} is inside.
 - `{WEIGHTS}`: Keras 3, {manifest.parameters:,} parameters, to logits, without the temperature.
 - `bundle.json`: the manifest, with the SHA-256 of every file.
 

@@ -13,6 +13,7 @@ from benchmarks import contenders, pace, reader, reader_table, results, tables, 
 from benchmarks.contenders import Answer, Grey
 from deepmnist import prediction
 from deepmnist.errors import PictureError
+from tests.writing import PlainHandPredictor
 
 LABELS = [
     ("one.png", "1", "paper"), ("two.png", "2", "paper"), ("three.png", "3", "drawn"),
@@ -88,7 +89,7 @@ def test_the_command_writes_json_with_a_table_and_says_who_is_missing(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(prediction, "load", lambda path: None)
+    monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
     monkeypatch.setattr(reader, "Ours", lambda predictor: Scripted("deepmnist"))
     monkeypatch.setattr(contenders, "peers", lambda: ([Scripted()], {"rapidocr": "not here"}))
     monkeypatch.setattr(
@@ -123,7 +124,7 @@ def test_a_sample_is_printed_and_not_written(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "FOLDER", tmp_path)
-    monkeypatch.setattr(prediction, "load", lambda path: None)
+    monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
     monkeypatch.setattr(reader, "Ours", lambda predictor: Scripted())
     monkeypatch.setattr(pace, "measure", lambda *_: {})
     reader.main(folder, tmp_path / "bundle", mistakes=None, most=1, peers=False, memory=0)
