@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 # levels, or from its own where that makes no circle. The service and the cluster belong in level 3.
 LEVELS = {
     0: "errors contract atomic chatter machine images pictures ink connected rulings layout cuts"
-    " expectation rejection",
+    " expectation rejection canvas",
     1: "bundle card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
