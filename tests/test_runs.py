@@ -480,7 +480,9 @@ def test_tensorboard_files_are_written_when_asked_for(tmp_path) -> None:
     assert list((result.folder / "tensorboard").glob("events.out.tfevents.*"))
 
 
-COMMAND = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train"]
+# What is started in the background of a shell ignores Ctrl-C, and so would these tests' children.
+AT_HAND = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{AT_HAND}; from deepmnist.cli import main; main()", "train"]
 KILLED_RUN = ["--dataset", "digits", "--steps", "500", "--batch-size", "32"]
 KILLED_RUN += ["--dropout", "0.3", "--shift-px", "2", "--rotation-deg", "10"]
 
