@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepmnist import grid
+from deepmnist import grid, ink
 from deepmnist.errors import ConfigError, PictureError
 from tests.writing import HEIGHT, WIDTH, PlainHandPredictor, write
 
@@ -52,6 +52,24 @@ def test_boxes_are_the_cells_in_the_picture() -> None:
         for column, digit in enumerate(line.digits):
             wanted = np.array([column, row, column + 1, row + 1]) * CELL + 60
             assert np.abs(np.array(digit.box) - wanted).max() <= 4
+
+
+def test_lines_are_taken_out_along_a_cell_and_never_inside_it(monkeypatch) -> None:
+    side = 84
+    cell = ink.Ink(np.ones((side, side), np.float32), np.ones((side, side), np.bool_), 3.0)
+    monkeypatch.setattr(grid.rulings, "removed", lambda found, least: found.only(~found.strokes))
+    left = grid._without_lines(cell, side).strokes
+    border = round(grid.BORDER * side)
+    assert left[border:-border, border:-border].all()
+    assert left.sum() == (side - 2 * border) ** 2
+
+
+def test_a_corner_of_the_frame_is_no_digit_though_its_box_is_as_large_as_the_cell() -> None:
+    picture = sheet()
+    cv2.line(picture, (60 + 15, 60 + 2 * CELL - 6), (60 + CELL - 6, 60 + 2 * CELL - 6), 40, 4)
+    cv2.line(picture, (60 + CELL - 6, 60 + CELL + 15), (60 + CELL - 6, 60 + 2 * CELL - 6), 40, 4)
+    found = grid.read_grid(picture, PREDICTOR, 3, 4)
+    assert found.lines[1].digits[0].label == ""
 
 
 def test_a_picture_without_a_frame_is_refused() -> None:

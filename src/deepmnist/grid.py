@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import images, ink, reader, rejection, rulings
-from deepmnist.connected import components
+from deepmnist.connected import AREA, components
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.prediction import Predictor
 
@@ -23,7 +23,9 @@ LEAST_FRAME = 0.04  # of the picture: a frame is no smaller
 STRAIGHT = 0.75  # of the area of its four corners: what covers less is no frame
 RULING = 0.55  # of a cell: straight lines so long are its own
 LEAST_DIGIT = 0.3  # of a cell's height
-MIDDLE = 0.2  # of a cell, on each side: a digit's middle lies within the rest
+MIDDLE = 0.2  # of a cell, on each side: the rest is its middle, where a digit's strokes lie
+LEAST_IN_MIDDLE = 0.3  # of a stroke's pixels: with fewer in the middle it is a line or a neighbour
+BORDER = 0.12  # of a cell, on each side: its own lines lie there
 
 EMPTY = "."  # an empty cell in a line's text
 
@@ -135,19 +137,32 @@ def _cell(found: ink.Ink, row: int, column: int) -> tuple[ink.Levels, ink.Mask]:
     """Levels and strokes of the digit in a cell; no strokes where it is empty."""
     side = round(CELL * (1 + 2 * OVERLAP))
     area = np.s_[row * CELL : row * CELL + side, column * CELL : column * CELL + side]
-    inside = ink.Ink(found.levels[area], found.strokes[area], found.width)
-    inside = rulings.removed(inside, RULING * CELL)
-    strokes = np.zeros_like(inside.strokes)
+    inside = _without_lines(ink.Ink(found.levels[area], found.strokes[area], found.width), side)
     labels, boxes = components(inside.strokes)
-    for index, (left, top, width, height, _) in enumerate(boxes):
-        centre = np.array([top + height / 2, left + width / 2])
-        central = (centre > MIDDLE * side).all() and (centre < (1 - MIDDLE) * side).all()
-        if index and central and max(width, height) < 0.95 * side:
-            strokes |= labels == index
+    middle = _inner(MIDDLE * side, side)
+    in_middle = np.bincount(labels[middle].ravel(), minlength=len(boxes))
+    kept = in_middle > LEAST_IN_MIDDLE * boxes[:, AREA]
+    kept[0] = False  # the paper
+    strokes = kept[labels]
     heights = np.flatnonzero(strokes.any(axis=1))
     if len(heights) == 0 or np.ptp(heights) < LEAST_DIGIT * CELL:
         strokes = np.zeros_like(strokes)
     return inside.levels, strokes
+
+
+def _without_lines(cell: ink.Ink, side: int) -> ink.Ink:
+    """A cell's ink without its lines, which lie along its border: straight strokes inside stay."""
+    cleared = rulings.removed(cell, RULING * CELL)
+    levels, strokes = cleared.levels.copy(), cleared.strokes.copy()
+    inner = _inner(BORDER * side, side)
+    levels[inner], strokes[inner] = cell.levels[inner], cell.strokes[inner]
+    return ink.Ink(levels, strokes, cell.width)
+
+
+def _inner(margin: float, side: int) -> tuple[slice, slice]:
+    """What is left of a square without so many pixels along each side."""
+    within = slice(round(margin), side - round(margin))
+    return within, within
 
 
 def _empty(box: reader.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
