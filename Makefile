@@ -27,7 +27,7 @@ bench-full: $(READY) ## measure everything, in hours; killed and started again, 
 	@$(BIN)/python -m benchmarks.full $(ARGS)
 	@$(BIN)/python -m benchmarks.tables
 
-pretrained: $(READY) ## make the model that comes along anew: made pictures, training, half an hour
+pretrained: $(READY) ## make the model that comes along anew: made pictures, then training
 	@$(BIN)/python -m deepmnist.pretraining $(ARGS)
 
 docs: $(READY) ## write docs/cli.md anew from --help

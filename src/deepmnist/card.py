@@ -29,7 +29,7 @@ interval is Wilson's, 95 %. Pictures unlike the training data are not covered by
 
 {_acceptance(manifest)}## Data
 
-{data.training:,} training and {data.validation:,} validation images of {source}
+{data.training:,} training and {data.validation:,} validation images of {source}{_made(manifest)}
 (SHA-256 `{data.identity}`).
 
 ## Files
@@ -68,6 +68,11 @@ were not learnt:
 {rows}
 
 """
+
+
+def _made(manifest: Manifest) -> str:
+    """What is no digit is learnt from made pictures alone, which then are among the images."""
+    return ", of photographs made of them and of other made pictures" if manifest.rejection else ""
 
 
 def _single(manifest: Manifest) -> str:
