@@ -24,7 +24,7 @@ LEVELS = {
     1: "bundle card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
-    " synthesis corrections weights replay",
+    " synthesis corrections weights replay figures",
     3: "report export members delivery completion improvement",
     4: "runs pretraining",
     5: "cli",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +65,7 @@ def trained_bundle(folder: Path, manifest: Manifest, knows_none: bool) -> Bundle
     trained = training.train(learnt, learnt, CONFIG)
     made = with_none(80, 3) if knows_none else None
     done = completion.complete(trained.model, squares(60, 4), made, OLD.test_part)
-    told = msgspec.structs.replace(
-        manifest,
-        temperature=done.temperature,
-        config=asdict(trained.config),
-        rejection=done.rejection,
-    )
-    return completion.write(folder, done, told)
+    return completion.write(folder, trained, done, manifest.dataset)
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,15 @@ module's, nor what else its manifest tells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import bundle, calibration, card, evaluation, rejection, training
+from deepmnist import bundle, calibration, card, evaluation, figures, machine, rejection, training
+from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.export import litert
 from deepmnist.prediction import LiteRTPredictor
@@ -61,11 +62,40 @@ def complete(net: keras.Model, held_out: Dataset, made: Dataset | None, test: Da
     predictor = LiteRTPredictor(runtime, DIGITS)
     record, separated = (None, {}) if made is None else _rejection(predictor, held_out, made)
     tested = evaluation.evaluate(predictor, test)
-    return Completed(net, temperature, runtime, record, tested, {**_tested(tested), **separated})
+    return Completed(
+        net, temperature, runtime, record, tested, {**figures.tested(tested), **separated}
+    )
 
 
-def write(out: Path, completed: Completed, manifest: bundle.Manifest) -> bundle.Bundle:
-    """The bundle at `out`, whole or not at all. StorageError where the system refuses."""
+def write(
+    out: Path,
+    trained: training.Trained,
+    completed: Completed,
+    data: bundle.DataRecord,
+    numbers: dict[str, bundle.Value] | None = None,
+    origin: bundle.OriginRecord | None = None,
+) -> bundle.Bundle:
+    """The bundle at `out`, whole or not at all. StorageError where the system refuses.
+
+    numbers: what its manifest tells beside what completing measured. origin: of a model that was
+    learnt on from another.
+    """
+    manifest = bundle.Manifest(
+        class_names=list(DIGITS),
+        input_contract=CONTRACT_VERSION,
+        temperature=completed.temperature,
+        parameters=completed.net.count_params(),
+        config=asdict(trained.config),
+        dataset=data,
+        numbers={
+            **completed.numbers,
+            **(numbers or {}),
+            "train_seconds": round(trained.train_seconds, 1),
+        },
+        versions=machine.versions(),
+        rejection=completed.rejection,
+        origin=origin,
+    )
 
     def fill(unfinished: Path) -> None:
         (unfinished / bundle.RUNTIME).write_bytes(completed.runtime)
@@ -98,16 +128,3 @@ def _rejection(
 
 def _right(probabilities: NDArray[np.float32], labels: NDArray[np.uint8]) -> float:
     return float((probabilities.argmax(axis=1) == labels).mean())
-
-
-def _tested(tested: evaluation.Report) -> dict[str, bundle.Value]:
-    low, high = tested.interval
-    return {
-        "test_accuracy": tested.accuracy,
-        "test_correct": tested.correct,
-        "test_n": tested.n,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
-        "negative_log_likelihood": tested.negative_log_likelihood,
-        "expected_calibration_error": tested.expected_calibration_error,
-    }

@@ -14,6 +14,7 @@ from deepmnist import (
     calibration,
     card,
     evaluation,
+    figures,
     history,
     machine,
     prediction,
@@ -107,7 +108,6 @@ def _manifest(
     values: dict[str, Any],
     tested: evaluation.Report,
 ) -> bundle.Manifest:
-    low, high = tested.interval
     return bundle.Manifest(
         class_names=list(tested.class_names),
         input_contract=CONTRACT_VERSION,
@@ -122,13 +122,7 @@ def _manifest(
             fallback=record.fallback,
         ),
         numbers={
-            "test_accuracy": tested.accuracy,
-            "test_correct": tested.correct,
-            "test_n": tested.n,
-            "test_accuracy_low": low,
-            "test_accuracy_high": high,
-            "negative_log_likelihood": tested.negative_log_likelihood,
-            "expected_calibration_error": tested.expected_calibration_error,
+            **figures.tested(tested),
             "validation_accuracy": values["validation_accuracy"],
             "train_seconds": values["train_seconds"],
             **_teacher_numbers(values),

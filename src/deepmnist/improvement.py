@@ -8,7 +8,7 @@ and what is drawn while a net learns display.py's.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,6 @@ from deepmnist import (
     devices,
     display,
     evaluation,
-    machine,
     model,
     prediction,
     recipes,
@@ -31,8 +30,6 @@ from deepmnist import (
     training,
     weights,
 )
-from deepmnist.completion import Completed
-from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Corpus, Dataset
 from deepmnist.data.dataset import DIGITS
 from deepmnist.errors import BundleError, ConfigError, ForgettingError
@@ -117,8 +114,8 @@ def improve(
     if not accept_loss:
         _check_loss(before, after)
     atomic.check_free(out)  # what came there in the meantime stays
-    manifest = _manifest(base, trained, completed, sets, before, after)
-    written = completion.write(out, completed, manifest)
+    numbers, origin = _numbers(before, after), _origin(base, sets, after)
+    written = completion.write(out, trained, completed, _data(sets), numbers, origin)
     left_out = len(corrections) - len(given)
     return Improved(written, before, after, left_out, trained.train_seconds)
 
@@ -218,42 +215,30 @@ def _check_loss(before: Measured, after: Measured) -> None:
 # ---- the bundle ---------------------------------------------------------------------------------
 
 
-def _manifest(
-    base: bundle.Bundle,
-    trained: training.Trained,
-    completed: Completed,
-    sets: Sets,
-    before: Measured,
-    after: Measured,
-) -> bundle.Manifest:
+def _data(sets: Sets) -> bundle.DataRecord:
     aside = len(sets.aside) + (len(sets.made_aside) if sets.made_aside else 0)
-    return bundle.Manifest(
-        class_names=list(DIGITS),
-        input_contract=CONTRACT_VERSION,
-        temperature=completed.temperature,
-        parameters=trained.model.count_params(),
-        config=asdict(trained.config),
-        dataset=bundle.DataRecord(
-            name=sets.name,
-            identity=sets.pool.identity,
-            training=len(sets.pool),
-            validation=aside,
-            fallback=False,
-        ),
-        numbers={
-            **completed.numbers,
-            "test_accuracy_before": before.test.share,
-            "held_out_accuracy": after.held_out.share,
-            "held_out_accuracy_before": before.held_out.share,
-            "train_seconds": round(trained.train_seconds, 1),
-        },
-        versions=machine.versions(),
-        rejection=completed.rejection,
-        origin=bundle.OriginRecord(
-            sha256=teaching.identity(base),
-            recipe=teaching.recipe(base),
-            corrections=len(sets.learnt),
-            held_out=after.held_out.n,
-            identity=sets.learnt.identity,
-        ),
+    return bundle.DataRecord(
+        name=sets.name,
+        identity=sets.pool.identity,
+        training=len(sets.pool),
+        validation=aside,
+        fallback=False,
+    )
+
+
+def _numbers(before: Measured, after: Measured) -> dict[str, bundle.Value]:
+    return {
+        "test_accuracy_before": before.test.share,
+        "held_out_accuracy": after.held_out.share,
+        "held_out_accuracy_before": before.held_out.share,
+    }
+
+
+def _origin(base: bundle.Bundle, sets: Sets, after: Measured) -> bundle.OriginRecord:
+    return bundle.OriginRecord(
+        sha256=teaching.identity(base),
+        recipe=teaching.recipe(base),
+        corrections=len(sets.learnt),
+        held_out=after.held_out.n,
+        identity=sets.learnt.identity,
     )

@@ -10,16 +10,14 @@ is read once, at the end.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deepmnist import bundle, completion, display, machine, training
-from deepmnist.contract import CONTRACT_VERSION
+from deepmnist import bundle, completion, display, training
 from deepmnist.data import Dataset, load, split_validation
-from deepmnist.data.dataset import DIGITS
 from deepmnist.recipes import BALANCED, TrainingConfig
 from deepmnist.synthesis import corpus
 from deepmnist.training import Trained
@@ -75,31 +73,14 @@ def make(digits: Dataset, seed: int) -> Sets:
 def save(out: Path, trained: Trained, sets: Sets, test: Dataset) -> bundle.Bundle:
     """Calibrate, convert, find the thresholds, read the test set once; write the bundle."""
     completed = completion.complete(trained.model, sets.mnist, sets.made, test)
-    return completion.write(out, completed, _manifest(trained, sets, completed))
-
-
-def _manifest(
-    trained: Trained,
-    sets: Sets,
-    completed: completion.Completed,
-) -> bundle.Manifest:
-    return bundle.Manifest(
-        class_names=list(DIGITS),
-        input_contract=CONTRACT_VERSION,
-        temperature=completed.temperature,
-        parameters=trained.model.count_params(),
-        config=asdict(trained.config),
-        dataset=bundle.DataRecord(
-            name="mnist",
-            identity=sets.learnt.identity,
-            training=len(sets.learnt),
-            validation=len(sets.mnist) + len(sets.made),
-            fallback=False,
-        ),
-        numbers={**completed.numbers, "train_seconds": round(trained.train_seconds, 1)},
-        versions=machine.versions(),
-        rejection=completed.rejection,
+    data = bundle.DataRecord(
+        name="mnist",
+        identity=sets.learnt.identity,
+        training=len(sets.learnt),
+        validation=len(sets.mnist) + len(sets.made),
+        fallback=False,
     )
+    return completion.write(out, trained, completed, data)
 
 
 if __name__ == "__main__":

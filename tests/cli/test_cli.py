@@ -125,7 +125,7 @@ def test_train_ends_with_the_accuracy_and_keeps_stdout_for_results(deepmnist) ->
 
 
 def test_a_slip_about_the_teacher_is_told_before_tensorflow_loads(deepmnist, monkeypatch) -> None:
-    monkeypatch.setattr(train_command, "_load_runs", None)
+    monkeypatch.setattr(train_command.heavy, "import_module", None)
     status, _, err = deepmnist("train", "--recipe", "distilled", "--teacher", "ensmble")
     assert status == 2
     assert "did you mean 'ensemble'?" in one_line(err)

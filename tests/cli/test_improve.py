@@ -41,7 +41,7 @@ class FakeImprovement:
 @pytest.fixture
 def fake(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> FakeImprovement:
     made = FakeImprovement(manifest)
-    monkeypatch.setattr(improve, "_load_improvement", lambda: made)
+    monkeypatch.setattr(improve.heavy, "import_module", lambda *named: made)
     monkeypatch.setattr(improve, "opened", lambda model: SimpleNamespace())
     monkeypatch.setattr(data, "load", lambda name, data_dir: None)
     return made
@@ -111,7 +111,9 @@ def test_json_gives_counts(deepmnist, fake) -> None:
 def test_mistakes_are_told_in_one_line_before_anything_is_loaded(
     deepmnist, fake, monkeypatch, tmp_path
 ) -> None:
-    monkeypatch.setattr(improve, "_load_improvement", lambda: pytest.fail("TensorFlow is loaded"))
+    monkeypatch.setattr(
+        improve.heavy, "import_module", lambda *named: pytest.fail("TensorFlow is loaded")
+    )
     cases = [
         (["--from", "right", "--out", "right"], "right is there already and is not written over"),
         (["--from", "gone", "--out", "new"], "cannot read gone: No such file or directory"),

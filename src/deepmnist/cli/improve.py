@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from deepmnist import chatter, recipes
+from deepmnist import recipes
+from deepmnist.cli import heavy
 from deepmnist.cli.models import Model, opened
-from deepmnist.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from deepmnist.improvement import Count, Improved
@@ -48,7 +45,7 @@ def improve(
     mnist = load("mnist", data_dir)
     screen = display.choose()
     screen.message(f"{len(given):,} corrections in {source}")
-    improved = _load_improvement().improve(
+    improved = heavy.import_module("deepmnist.improvement", "improving a model").improve(
         base,
         given,
         mnist,
@@ -59,16 +56,6 @@ def improve(
         screen=screen,
     )
     print(json.dumps(_plain(improved), indent=2) if as_json else _table(improved))
-
-
-def _load_improvement() -> ModuleType:
-    """deepmnist.improvement, and with it TensorFlow, without their start-up chatter."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
-    try:
-        with chatter.dropped():
-            return import_module("deepmnist.improvement")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("improving a model", "train") from error
 
 
 # ---- printing -----------------------------------------------------------------------------------

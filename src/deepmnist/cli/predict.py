@@ -7,7 +7,6 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,23 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
 from deepmnist.cli.models import Coverage, Model, opened
 
 if TYPE_CHECKING:
     from deepmnist.classification import Answer, Source
-    from deepmnist.prediction import Prediction, Predictor
+    from deepmnist.prediction import Predictor
 
-STDIN = "-"
 DATA_FILES = {".csv", ".npz", ".parquet"}  # each row is an image that meets the contract already
-UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
-
-
-class Format(StrEnum):
-    """How answers are printed."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 def predict(
@@ -94,11 +84,7 @@ def _plain(answer: Answer) -> dict[str, Any]:
     found = answer.prediction
     return {
         "path": answer.path,
-        "label": found.label,
-        "probability": found.probability,
-        "confidence": found.confidence,
-        "accepted": found.accepted,
-        "reason": found.reason,
+        **verdict(found),
         "top": [list(pair) for pair in found.top],
     }
 
@@ -108,16 +94,8 @@ def _print_csv(answers: list[Answer]) -> None:
     writer.writerow(["path", *VERDICT, "error"])
     for answer in answers:
         found = answer.prediction
-        cells = _cells(found) if found else [""] * len(VERDICT)
-        writer.writerow([answer.path, *cells, answer.error or ""])
-
-
-VERDICT = ("label", "probability", "confidence", "accepted", "reason")
-
-
-def _cells(found: Prediction) -> list[str]:
-    figures = [f"{found.probability:.6f}", f"{found.confidence:.6f}"]
-    return [found.label, *figures, str(found.accepted).lower(), found.reason or ""]
+        answered = cells(found) if found else [""] * len(VERDICT)
+        writer.writerow([answer.path, *answered, answer.error or ""])
 
 
 def _print_table(answers: list[Answer]) -> None:

@@ -8,13 +8,13 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
 from deepmnist.cli.models import Coverage, Model, opened
 
 if TYPE_CHECKING:
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 
     from deepmnist.pictures import Grey
     from deepmnist.reader import Digit, Page
-
-STDIN = "-"
-UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
-
-
-class Format(StrEnum):
-    """How answers are printed."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
 
 
 @dataclass(frozen=True)
@@ -143,26 +132,14 @@ def _plain(answer: Answer) -> dict[str, Any]:
         {
             "text": line.text,
             "probability": line.probability,
-            "digits": [_plain_digit(digit) for digit in line.digits],
+            "digits": [{"box": list(each.box), **verdict(each)} for each in line.digits],
         }
         for line in answer.page.lines
     ]
     return {"path": answer.path, "lines": lines}
 
 
-def _plain_digit(digit: Digit) -> dict[str, Any]:
-    return {
-        "box": list(digit.box),
-        "label": digit.label,
-        "probability": digit.probability,
-        "confidence": digit.confidence,
-        "accepted": digit.accepted,
-        "reason": digit.reason,
-    }
-
-
 PLACE = ("line", "digit", "left", "top", "right", "bottom")
-VERDICT = ("label", "probability", "confidence", "accepted", "reason")
 COLUMNS = ("path", *PLACE, *VERDICT, "error")
 
 
@@ -175,10 +152,8 @@ def _print_csv(answers: list[Answer]) -> None:
             writer.writerow([answer.path, *[""] * (len(COLUMNS) - 2), answer.error])
             continue
         for line_number, number, digit in _numbered(answer.page):
-            figures = [f"{digit.probability:.6f}", f"{digit.confidence:.6f}"]
-            verdict = [str(digit.accepted).lower(), digit.reason or "", ""]
             place = [line_number, number, *digit.box]
-            writer.writerow([answer.path, *place, digit.label, *figures, *verdict])
+            writer.writerow([answer.path, *place, *cells(digit), ""])
 
 
 def _numbered(page: Page) -> Iterator[tuple[int, int, Digit]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 from typer import Option
 
-from deepmnist import chatter, recipes, teaching
-from deepmnist.errors import ConfigError, MissingExtraError
+from deepmnist import recipes, teaching
+from deepmnist.cli import heavy
+from deepmnist.errors import ConfigError
 
 
 def _setting(text: str) -> Any:
@@ -79,7 +77,7 @@ def train(
         asked = {**recipes.read_toml(config), **asked}
     _check(asked, resume)  # a slip is told before seconds are spent on loading TensorFlow
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
-    runs = _load_runs()
+    runs = heavy.import_module("deepmnist.runs", "training")
 
     if resume is not None:
         _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out)
@@ -103,16 +101,6 @@ def _check(asked: dict[str, Any], resume: Path | None) -> None:
     config = recipes.configure(**asked)
     if resume is None:  # a run that is resumed has a teacher of its own
         teaching.check(config)
-
-
-def _load_runs() -> ModuleType:
-    """deepmnist.runs, and with it TensorFlow, without their start-up chatter."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
-    try:
-        with chatter.dropped():
-            return import_module("deepmnist.runs")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("training", "train") from error
 
 
 def _refuse_with_resume(**options: object) -> None:

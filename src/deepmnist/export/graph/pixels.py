@@ -7,6 +7,7 @@ columns by turning the picture over. Nothing here knows ink or digits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -58,25 +59,23 @@ def closed(picture: Picture, diameter: int) -> Picture:
 
 def halved(picture: Picture) -> Picture:
     """Half the size; each pixel the mean of four."""
-    return tf.transpose(_halved_rows(tf.transpose(_halved_rows(picture))))
-
-
-def _halved_rows(picture: Picture) -> Picture:
-    height, width = picture.shape
-    columns_as_channels = tf.reshape(picture, (1, height, 1, width))
-    pooled = tf.nn.avg_pool2d(columns_as_channels, (2, 1), (2, 1), "VALID")
-    return tf.reshape(pooled, (height // 2, width))
+    return _pooled(picture, tf.nn.avg_pool2d)
 
 
 def halved_to_greatest(picture: Picture) -> Picture:
     """Half the size; each pixel the greatest of four."""
-    return tf.transpose(_greatest_rows(tf.transpose(_greatest_rows(picture))))
+    return _pooled(picture, tf.nn.max_pool2d)
 
 
-def _greatest_rows(picture: Picture) -> Picture:
+def _pooled(picture: Picture, pool: Callable[..., tf.Tensor]) -> Picture:
+    """Half the size; each pixel what `pool` makes of four."""
+    return tf.transpose(_pooled_rows(tf.transpose(_pooled_rows(picture, pool)), pool))
+
+
+def _pooled_rows(picture: Picture, pool: Callable[..., tf.Tensor]) -> Picture:
     height, width = picture.shape
     columns_as_channels = tf.reshape(picture, (1, height, 1, width))
-    pooled = tf.nn.max_pool2d(columns_as_channels, (2, 1), (2, 1), "VALID")
+    pooled = pool(columns_as_channels, (2, 1), (2, 1), "VALID")
     return tf.reshape(pooled, (height // 2, width))
 
 

@@ -1,0 +1,33 @@
+"""What `predict` and `read` share in how they take pictures and print answers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepmnist.prediction import Prediction
+    from deepmnist.reader import Digit
+
+STDIN = "-"
+UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
+VERDICT = ("label", "probability", "confidence", "accepted", "reason")
+
+
+class Format(StrEnum):
+    """How answers are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def verdict(found: Prediction | Digit) -> dict[str, str | float | bool | None]:
+    """An answer's VERDICT, by name."""
+    return {name: getattr(found, name) for name in VERDICT}
+
+
+def cells(found: Prediction | Digit) -> list[str]:
+    """An answer's VERDICT as cells of a CSV."""
+    figures = [f"{found.probability:.6f}", f"{found.confidence:.6f}"]
+    return [found.label, *figures, str(found.accepted).lower(), found.reason or ""]
