@@ -34,7 +34,7 @@ docs: $(READY) ## write docs/cli.md anew from --help
 	@$(BIN)/python docs/generate_cli.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --extra train --extra dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --extra export --extra serve --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
 clean: ## remove the virtual environment
