@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check bench bench-full pretrained docs lock clean
+.PHONY: help train test serve check bench bench-full pretrained docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -15,6 +15,9 @@ train: $(READY) ## train the default recipe on MNIST; the run, its report and it
 
 test: $(READY) ## run the tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+serve: $(READY) ## serve the model that comes along, with the page to draw on, at 127.0.0.1:8000
+	@$(BIN)/deepmnist serve $(ARGS)
 
 check: $(READY) ## lint, types and tests: what has to pass before a commit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
