@@ -25,8 +25,8 @@ PARTS = {GRAPH, "fingerprint.pb", "variables", "assets", "assets.extra"}
 
 ARITHMETIC = """
     Abs AddV2 ArgMax AvgPool BiasAdd Cast Ceil ConcatV2 Const Conv2D Cumsum DepthwiseConv2dNative
-    Equal Exp ExpandDims Fill Floor FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity Less
-    LessEqual Log LogicalAnd LogSoftmax MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp
+    Equal Exp ExpandDims Fill Floor FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity
+    IdentityN Less LessEqual Log LogicalAnd LogSoftmax MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp
     Pack Pad Placeholder RealDiv Relu Reshape ReverseV2 Round Rsqrt SelectV2 Shape Sigmoid Sign
     Softmax Sqrt Square SquaredDifference Squeeze StridedSlice Sub Sum Tile TopKV2 Transpose
     UnsortedSegmentMax UnsortedSegmentSum PartitionedCall StatefulPartitionedCall
