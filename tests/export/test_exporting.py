@@ -182,5 +182,5 @@ def test_without_its_data_a_model_is_held_to_the_embedded_digits_and_that_is_sai
         made = export(tmp_path / "m.tflite", "litert", model=tiny_bundle.folder)
     assert [(each.images, each.n) for each in made.parity.comparisons] == [
         ("embedded digits", 1000),
-        ("golden pictures", 91),
+        ("golden pictures", 90),
     ]

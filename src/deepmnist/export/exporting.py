@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import keras
@@ -97,7 +97,7 @@ def export(
         manifest, kind, precision, machine.versions(), manifest.files[bundle.WEIGHTS].sha256
     )
     found = evidence.gathered(manifest.dataset.name, data_dir)
-    make = partial(_function, net, told)
+    make = cache(partial(_function, net, told))  # traced once
     with atomic.replacing(out) as unfinished, atomic.replacing(_report(out)) as unfinished_report:
         how.write(unfinished, make, told, _unit_range(found.samples))
         compared = _compared(unfinished, opened, make, found)

@@ -38,12 +38,12 @@ TOLERANCES: dict[str, dict[Precision, Tolerance]] = {
     "litert": {
         "float32": Tolerance(2e-5, 1.0),
         "float16": Tolerance(0.01, 0.995),
-        "int8": Tolerance(0.3, 0.99),
+        "int8": Tolerance(0.25, 0.99),
     },
     "onnx": {
         "float32": Tolerance(2e-5, 1.0),
         "float16": Tolerance(0.01, 0.995),
-        "int8": Tolerance(0.3, 0.99),
+        "int8": Tolerance(0.25, 0.99),
     },
 }
 
@@ -89,12 +89,15 @@ class Report:
 def of_classifier(
     original: ModelPredictor, exported: ModelPredictor, evidence: Evidence
 ) -> tuple[Comparison, ...]:
-    """Both on the evidence and on the golden pictures, prepared."""
-    pictures = golden.pictures()
-    prepared = np.stack([images.prepare(picture) for picture in pictures.values()])
-    return (
-        _classified(evidence.name, evidence.images, original, exported),
-        _classified("golden pictures", prepared, original, exported),
+    """Both on the evidence and on the golden pictures, prepared.
+
+    Images of nothing are left out: they are never taken for a digit, whatever a net makes of them.
+    """
+    prepared = np.stack([images.prepare(picture) for picture in golden.pictures().values()])
+    sets = {evidence.name: evidence.images, "golden pictures": prepared}
+    return tuple(
+        _classified(name, given[given.any(axis=(1, 2))], original, exported)
+        for name, given in sets.items()
     )
 
 

@@ -24,12 +24,13 @@ SIGNATURE = "serving_default"
 PARTS = {GRAPH, "fingerprint.pb", "variables", "assets", "assets.extra"}
 
 ARITHMETIC = """
-    Abs AddV2 ArgMax AvgPool BiasAdd Cast Ceil ConcatV2 Const Conv2D Cumsum DepthwiseConv2dNative
-    Equal Exp ExpandDims Fill Floor FusedBatchNormV3 GatherV2 Greater GreaterEqual Identity
-    IdentityN Less LessEqual Log LogicalAnd LogSoftmax MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp
-    Pack Pad Placeholder RealDiv Relu Reshape ReverseV2 Round Rsqrt SelectV2 Shape Sigmoid Sign
-    Softmax Sqrt Square SquaredDifference Squeeze StridedSlice Sub Sum Tile TopKV2 Transpose
-    UnsortedSegmentMax UnsortedSegmentSum PartitionedCall StatefulPartitionedCall
+    Abs AddV2 ArgMax AvgPool BiasAdd Cast Ceil ConcatV2 Const Conv2D Cumsum
+    DepthwiseConv2dNative Equal Exp ExpandDims Fill Floor FusedBatchNormV3 GatherV2 Greater
+    GreaterEqual Identity IdentityN Less LessEqual Log LogicalAnd LogSoftmax MatMul Max Maximum
+    MaxPool Mean Min Minimum Mul Neg NoOp Pack Pad PartitionedCall Placeholder RealDiv Relu
+    Reshape ReverseV2 Round Rsqrt SelectV2 Shape Sigmoid Sign Softmax Sqrt Square
+    SquaredDifference Squeeze StatefulPartitionedCall StridedSlice Sub Sum Tile TopKV2 Transpose
+    UnsortedSegmentMax UnsortedSegmentSum
 """
 # What saves and restores variables, in two functions that TensorFlow writes into every SavedModel.
 KEEPING = """

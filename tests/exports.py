@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -12,10 +13,9 @@ import pytest
 
 from deepmnist import bundle
 from deepmnist.bundle import Bundle, Manifest, RejectionRecord
-from deepmnist.export import golden, parity
-from deepmnist.export.exporting import Exported, export
 
-Make = Callable[..., Exported]
+if TYPE_CHECKING:
+    from deepmnist.export.exporting import Exported
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +43,11 @@ def knowing(tmp_path_factory: pytest.TempPathFactory, manifest: Manifest) -> Bun
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory, knowing: Bundle) -> Make:
+def exported(tmp_path_factory: pytest.TempPathFactory, knowing: Bundle) -> Callable[..., Exported]:
     """exported(format, precision, kind): made when first asked for, compared on a few pictures."""
+    from deepmnist.export import golden, parity
+    from deepmnist.export.exporting import export
+
     folder, made = tmp_path_factory.mktemp("exports"), {}
     endings = {"litert": ".tflite", "onnx": ".onnx", "saved_model": ""}
     few = dict([*golden.pictures().items()][::8])
