@@ -18,7 +18,8 @@ from benchmarks import inference, ledger, recipes
 from deepmnist import recipes as named
 
 BASELINE = 3  # seeds of the published tutorial
-OTHERS = ("startup", "limits", "scale", "inference", "kills")  # the sooner a fault shows the better
+# The sooner a fault shows the better.
+OTHERS = ("startup", "exports", "limits", "scale", "inference", "kills")
 
 
 def main(

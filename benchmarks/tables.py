@@ -1,4 +1,4 @@
-"""The measured figures of README and docs/reading.md, from benchmarks/results/*.json.
+"""The measured figures of README and of pages in docs/, from benchmarks/results/*.json.
 
     python -m benchmarks.tables
 
@@ -18,11 +18,12 @@ from typing import Any
 
 import typer
 
-from benchmarks import reader_table, results
+from benchmarks import exports_table, reader_table, results
 from deepmnist import atomic, recipes
 
 README = Path(__file__).parents[1] / "README.md"
 READING = README.parent / "docs" / "reading.md"
+DEPLOY = README.parent / "docs" / "deploy.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
@@ -65,6 +66,12 @@ def reading(folder: Path = results.FOLDER) -> str:
     """What reader.json holds of ours and its peers, as Markdown."""
     figures = _read(folder / "reader.json")
     return reader_table.written(figures) if figures else "Not measured yet.\n"
+
+
+def deploying(folder: Path = results.FOLDER) -> str:
+    """What exports.json holds of every format, as Markdown."""
+    figures = _read(folder / "exports.json")
+    return exports_table.written(figures) if figures else "Not measured yet.\n"
 
 
 def _read(path: Path) -> Figures | None:
@@ -184,7 +191,7 @@ SENTENCES: dict[str, Callable[[Figures], str]] = {
     "scale": _scale,
 }
 
-PAGES: dict[Path, Callable[[], str]] = {README: measured, READING: reading}
+PAGES: dict[Path, Callable[[], str]] = {README: measured, READING: reading, DEPLOY: deploying}
 
 if __name__ == "__main__":
     typer.run(main)

@@ -15,6 +15,7 @@ COMMANDS = [
     "predict",
     "read",
     "improve",
+    "export",
     "data",
     "data list",
     "data get",

@@ -16,6 +16,9 @@ from deepmnist import bundle
 from deepmnist.bundle import Bundle, DataRecord, Manifest
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS, Dataset
+from tests.exports import exported, knowing
+
+__all__ = ["exported", "knowing"]  # fixtures, made once for all tests
 
 settings.register_profile("no clock", deadline=None)  # a busy machine is no fault
 settings.load_profile("no clock")

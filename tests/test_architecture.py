@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 LEVELS = {
     0: "errors contract atomic chatter machine images pictures ink connected rulings layout cuts"
     " expectation rejection canvas",
-    1: "bundle card prediction calibration model augmentation recipes batches data history"
+    1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
     " synthesis corrections weights replay figures",

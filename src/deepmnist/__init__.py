@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deepmnist.data import load as load_dataset
     from deepmnist.errors import DeepMNISTError
     from deepmnist.evaluation import Report, evaluate
+    from deepmnist.export.exporting import export as export_model
     from deepmnist.prediction import Predictor, load
     from deepmnist.reader import read
     from deepmnist.recipes import TrainingConfig
@@ -31,6 +32,7 @@ __all__ = [
     "Result",
     "TrainingConfig",
     "evaluate",
+    "export_model",
     "load",
     "load_dataset",
     "read",
@@ -46,6 +48,7 @@ _HOMES = {
     "Result": ("deepmnist.runfolder", "Result"),
     "TrainingConfig": ("deepmnist.recipes", "TrainingConfig"),
     "evaluate": ("deepmnist.evaluation", "evaluate"),
+    "export_model": ("deepmnist.export.exporting", "export"),
     "load": ("deepmnist.prediction", "load"),
     "load_dataset": ("deepmnist.data", "load"),
     "read": ("deepmnist.reader", "read"),

@@ -9,6 +9,7 @@
     |-- RunError              a run folder that cannot be written, resumed or trusted
     |-- TrainingError         a run that cannot go on: the loss is no number
     |-- ForgettingError       an improved model that forgot more than it may, and was not saved
+    |-- ParityError           an exported model that answers otherwise, and was not written
     |-- StorageError          a file that cannot be written: no space, no permission
     `-- MissingExtraError     an optional part that is not installed
 
@@ -56,6 +57,10 @@ class TrainingError(DeepMNISTError):
 
 class ForgettingError(DeepMNISTError):
     """An improved model reads MNIST worse than it may, and was not saved."""
+
+
+class ParityError(DeepMNISTError):
+    """An exported model answers otherwise than its original, and was not written."""
 
 
 class StorageError(DeepMNISTError):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, data, recipes
+from deepmnist import bundle, cli, data, recipes
 from deepmnist.bundle import Bundle, Manifest
 from deepmnist.cli import improve
 from deepmnist.errors import ForgettingError
@@ -42,7 +42,7 @@ class FakeImprovement:
 def fake(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> FakeImprovement:
     made = FakeImprovement(manifest)
     monkeypatch.setattr(improve.heavy, "import_module", lambda *named: made)
-    monkeypatch.setattr(improve, "opened", lambda model: SimpleNamespace())
+    monkeypatch.setattr(bundle, "load", lambda path: SimpleNamespace())
     monkeypatch.setattr(data, "load", lambda name, data_dir: None)
     return made
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from typer import Option
 
-from deepmnist.cli.models import Model, opened
+from deepmnist.cli import models
+from deepmnist.cli.models import Model
 
 
 def evaluate(
@@ -24,12 +25,12 @@ def evaluate(
     from deepmnist import evaluation, prediction
     from deepmnist.data import load
 
-    chosen = opened(model)
-    corpus = load(dataset or chosen.manifest.dataset.name, data_dir, resize=resize, hold_out=False)
-    report = evaluation.evaluate(prediction.open_bundle(chosen), corpus.test_part)
+    chosen = prediction.opened(models.path(model))
+    corpus = load(dataset or chosen.dataset, data_dir, resize=resize, hold_out=False)
+    report = evaluation.evaluate(chosen.predictor, corpus.test_part)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
     else:
         from deepmnist.cli import tables
 
-        tables.print_report(report, str(chosen.folder))
+        tables.print_report(report, str(chosen.path))

@@ -10,14 +10,14 @@ from deepmnist import chatter
 from deepmnist.errors import MissingExtraError
 
 
-def import_module(name: str, needed_for: str) -> ModuleType:
+def import_module(name: str, needed_for: str, extra: str = "train") -> ModuleType:
     """A module of ours, and with it TensorFlow, without their start-up chatter.
 
-    MissingExtraError, saying what it is needed for, where the extra is not installed.
+    MissingExtraError, saying what it is needed for, where that extra is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and worse
     try:
         with chatter.dropped():
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(needed_for, "train") from error
+        raise MissingExtraError(needed_for, extra) from error

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from deepmnist import recipes
-from deepmnist.cli import heavy
-from deepmnist.cli.models import Model, opened
+from deepmnist.cli import heavy, models
+from deepmnist.cli.models import Model
 
 if TYPE_CHECKING:
     from deepmnist.improvement import Count, Improved
@@ -37,11 +37,11 @@ def improve(
     as_json: Annotated[bool, Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Teach a model from corrected pictures, without forgetting; before and after are measured."""
-    from deepmnist import atomic, corrections, display
+    from deepmnist import atomic, bundle, corrections, display
     from deepmnist.data import load
 
     atomic.check_free(out)  # a slip is told before seconds are spent on loading TensorFlow
-    base, given = opened(model), corrections.read(source)
+    base, given = bundle.load(models.path(model)), corrections.read(source)
     mnist = load("mnist", data_dir)
     screen = display.choose()
     screen.message(f"{len(given):,} corrections in {source}")

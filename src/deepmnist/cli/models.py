@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Option
-
-if TYPE_CHECKING:
-    from deepmnist.bundle import Bundle
 
 NEWEST = Path("newest")
 
 Model = Annotated[
     Path | None,
     Option(
-        help="Bundle or run folder; 'newest' is the newest run. [default: the one that comes along]"
+        help="Bundle, run folder or exported file; 'newest' is the newest run. "
+        "[default: the one that comes along]"
     ),
 ]
 Coverage = Annotated[
@@ -24,10 +22,10 @@ Coverage = Annotated[
 ]
 
 
-def opened(model: Path | None) -> Bundle:
-    """The bundle that --model names, its files checked."""
+def path(model: Path | None) -> Path:
+    """Where the model lies that --model names."""
     from deepmnist import bundle, runfolder
 
     if model == NEWEST and not model.exists():
-        return bundle.load(runfolder.newest())
-    return bundle.load(model or bundle.SHIPPED)
+        return runfolder.newest()
+    return model or bundle.SHIPPED

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli import models
 from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
-from deepmnist.cli.models import Coverage, Model, opened
+from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
     from deepmnist.classification import Answer, Source
@@ -38,7 +39,7 @@ def predict(
     """Say which digit each picture shows. A data file (.csv, .npz, .parquet) counts as its rows."""
     from deepmnist import prediction
 
-    predictor = prediction.open_bundle(opened(model))
+    predictor = prediction.load(models.path(model))
     answers = list(_answers(predictor, picture, coverage))
     PRINTERS[output](answers)
     if csv_file is not None:

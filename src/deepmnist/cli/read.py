@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist.cli import models
 from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
-from deepmnist.cli.models import Coverage, Model, opened
+from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ def _reader(
     if grid is not None and expect:
         raise ConfigError("--grid and --expect do not go together; give one of them")
     size = _grid_size(grid) if grid is not None else None
-    predictor = prediction.open_bundle(opened(model))
+    predictor = prediction.load(models.path(model))
     if size is not None:
         return lambda picture: read_grid(picture, predictor, *size, coverage)
     return lambda picture: reader.read(picture, predictor, expected, coverage)

@@ -1,71 +1,97 @@
 """LiteRT: the file that the base install, a phone and a browser run.
 
-Builtin operations only, so that no runtime needs TensorFlow's own; input `image` and outputs
-`probabilities` and, of a net that learnt what is no digit, `single` by name; any number of images
-at once.
+Builtin operations only, so that no runtime needs TensorFlow's own. In float16 the weights are
+stored in half and computed with in float32. In int8 all but the last layer and the softmax is
+quantised, as samples show its range: those two decide close calls, and weigh little.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from deepmnist import chatter
-from deepmnist.contract import SIDE
+from deepmnist.export import flatbuffer, functions
+from deepmnist.metadata import Metadata, encoded
+
+# What follows the last layer, in the nets there are.
+HEAD = (
+    "SOFTMAX",
+    "STRIDED_SLICE",
+    "SUB",
+    "LOG",
+    "EXP",
+    "SUM",
+    "REDUCE_MAX",
+    "CONCATENATION",
+    "PACK",
+)
+
+
+def write(
+    path: Path, make: functions.Make, metadata: Metadata, samples: NDArray[np.float32]
+) -> None:
+    """Put a .tflite file at `path`.
+
+    samples: images float32 (n, 28, 28) in 0..1 that int8 is fitted to.
+    """
+    function = make(False)
+    file = converted(function)
+    if metadata.precision == "float16":
+        file = flatbuffer.halved(file)
+    elif metadata.precision == "int8":
+        readouts = flatbuffer.readouts(file, len(metadata.class_names))
+        file = quantised(function, samples, readouts)
+    path.write_bytes(flatbuffer.labelled(file, encoded(metadata)))
 
 
 def convert(net: keras.Model, temperature: float, classes: int | None = None) -> bytes:
-    """A .tflite file: `image` float32 (n, 28, 28) in 0..1 -> `probabilities` float32 (n, classes).
-
-    The logits are divided by `temperature` before the softmax. A net with one logit more than
-    `classes` says with the last one that this is none of them: the file then also gives `single`
-    float32 (n,), the probability that it is one.
-    """
-    answer = frozen(net)
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.float32, name="image")],
-        autograph=False,
-    )
-    def classify(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return outputs(answer(image) / temperature, classes)
-
-    return converted(classify)
+    """The .tflite file of a bundle: functions.classifier in float32."""
+    return converted(functions.classifier(net, temperature, classes))
 
 
-def frozen(net: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The net's logits of images, as a function that holds the weights as constants.
-
-    The converter drops the values of variables without a word.
-    """
-    weights = [tf.constant(variable.numpy()) for variable in net.trainable_variables]
-    statistics = [tf.constant(variable.numpy()) for variable in net.non_trainable_variables]
-
-    def logits(images: tf.Tensor) -> tf.Tensor:
-        return net.stateless_call(weights, statistics, images, training=False)[0]
-
-    return logits
-
-
-def converted(function: tf.types.experimental.PolymorphicFunction) -> bytes:
+def converted(function: functions.Function) -> bytes:
     """A .tflite file of a function with an input signature and no variables, in builtin ops."""
+    with chatter.dropped():
+        return bytes(_converter(function).convert())
+
+
+def quantised(
+    function: functions.Function, samples: NDArray[np.float32], readouts: list[str]
+) -> bytes:
+    """The same in int8, but for the HEAD and the tensors named `readouts`."""
+
+    def fitted_to() -> Iterator[list[NDArray[np.float32]]]:
+        yield from ([samples[i : i + 1]] for i in range(len(samples)))
+
+    converter = _converter(function)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = fitted_to
+    left_out = tf.lite.experimental.QuantizationDebugOptions(
+        denylisted_ops=list(HEAD), denylisted_nodes=readouts
+    )
+    with chatter.dropped(), warnings.catch_warnings():
+        # It makes an interpreter of TensorFlow's own, which says that it will be LiteRT's.
+        warnings.filterwarnings("ignore", r"\s*Warning: tf.lite.Interpreter is deprecated")
+        quantiser = tf.lite.experimental.QuantizationDebugger(
+            converter=converter, debug_dataset=fitted_to, debug_options=left_out
+        )
+        return bytes(quantiser.get_nondebug_quantized_model())
+
+
+def _converter(function: functions.Function) -> tf.lite.TFLiteConverter:
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function.get_concrete_function()], tf.Module()
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    with chatter.dropped():
-        return bytes(converter.convert())
-
-
-def outputs(logits: tf.Tensor, classes: int | None) -> dict[str, tf.Tensor]:
-    """What a file gives for logits (n, classes) or (n, classes + 1), by name."""
-    if classes is None or logits.shape[1] == classes:
-        return {"probabilities": tf.nn.softmax(logits)}
-    none = tf.nn.softmax(logits)[:, classes]
-    return {"probabilities": tf.nn.softmax(logits[:, :classes]), "single": 1.0 - none}
+    return converter
 
 
 def operations(file: bytes) -> dict[str, int]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from deepmnist import canvas
 from deepmnist.contract import INK, SIDE
 from deepmnist.errors import BundleError, ConfigError
-from deepmnist.export import litert
+from deepmnist.export import functions, litert
 from deepmnist.export.graph import bands, components, paper, pixels, placing, rulings, strokes
 
 DIGITS = 10
@@ -30,8 +30,8 @@ def convert(net: keras.Model, temperature: float, threshold: float) -> bytes:
 
 
 def reader(
-    net: keras.Model, temperature: float, threshold: float
-) -> tf.types.experimental.PolymorphicFunction:
+    net: keras.Model, temperature: float, threshold: float, half: bool = False
+) -> functions.Function:
     """The reader as a TensorFlow function.
 
     `picture` uint8 (1, 256, 256), grey, as canvas.of makes it -> `probabilities` float32 (1, 10),
@@ -40,11 +40,11 @@ def reader(
     The net takes float32 (n, 28, 28) in 0..1 and gives logits (n, 10), or (n, 11) of which the last
     is for what is no digit. Confidence is the probability that it is a digit times the highest
     probability, and 0 where nothing is written; accepted is what has `threshold` or more and is
-    written. BundleError for a net of other classes; ConfigError for a temperature that is not above
-    0 or a threshold outside 0..1.
+    written. half: the weights are stored in float16. BundleError for a net of other classes;
+    ConfigError for a temperature that is not above 0 or a threshold outside 0..1.
     """
     _check(net, temperature, threshold)
-    answer = litert.frozen(net)
+    answer = functions.frozen(net, half)
 
     @tf.function(
         input_signature=[tf.TensorSpec((1, canvas.SIDE, canvas.SIDE), tf.uint8, name="picture")],

@@ -21,7 +21,7 @@ from deepmnist import bundle, prediction, rejection
 from deepmnist.bundle import Bundle
 from deepmnist.data.dataset import DIGITS, Dataset
 from deepmnist.errors import BundleError, DataError
-from deepmnist.prediction import LiteRTPredictor, predictions
+from deepmnist.prediction import LiteRTPredictor, litert, predictions
 from deepmnist.rejection import Scores
 
 
@@ -83,7 +83,7 @@ def test_any_number_of_cores_gives_the_same_answers(
     cores: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction, "usable_cores", lambda: cores)
+    monkeypatch.setattr(litert, "usable_cores", lambda: cores)
     predictor = prediction.load(tiny_bundle.folder)
     for n in (20, 70, 200):  # fewer shares than cores, then more
         found = predictor.predict_proba(many[:n])
@@ -96,17 +96,17 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
     one_by_one: NDArray[np.float32],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(prediction, "usable_cores", lambda: 2)
+    monkeypatch.setattr(litert, "usable_cores", lambda: 2)
     predictor = prediction.load(tiny_bundle.folder)
     predictor.predict_proba(many[:64])  # both cores have their interpreter
-    answered, answer = [], prediction._Runner.answer
+    answered, answer = [], litert._Runner.answer
 
     def held_up(runner: Any, *work: Any) -> None:
         answered.append(runner)
         time.sleep(0.05 if runner is answered[0] else 0.001)
         answer(runner, *work)
 
-    monkeypatch.setattr(prediction._Runner, "answer", held_up)
+    monkeypatch.setattr(litert._Runner, "answer", held_up)
     found = predictor.predict_proba(many[:320])
     np.testing.assert_allclose(found, one_by_one[:320], rtol=0, atol=1e-6)
     assert len(answered) == 10
@@ -117,16 +117,16 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
 def test_a_batch_is_split_between_cores_only_where_its_work_is_worth_it(
     tiny_bundle: Bundle, split_bytes: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "usable_cores", lambda: 3)
-    monkeypatch.setattr(prediction, "SPLIT_BYTES", split_bytes)
+    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
+    monkeypatch.setattr(litert, "SPLIT_BYTES", split_bytes)
     given: dict[int, int] = {}
-    make = prediction._Runner.__init__
+    make = litert._Runner.__init__
 
     def noted(runner: Any, runtime: bytes, size: int, classes: int, threads: int) -> None:
         given[size] = threads
         make(runner, runtime, size, classes, threads)
 
-    monkeypatch.setattr(prediction._Runner, "__init__", noted)
+    monkeypatch.setattr(litert._Runner, "__init__", noted)
     prediction.load(tiny_bundle.folder).predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
     assert given == {32: 1, 8: threads, 1: threads}
 
@@ -141,7 +141,7 @@ def test_a_fault_on_any_core_is_raised(
     def fail(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(prediction._Runner, "answer", fail)
+    monkeypatch.setattr(litert._Runner, "answer", fail)
     with pytest.raises(MemoryError, match="no room"):
         predictor.predict_proba(many[:n])
 

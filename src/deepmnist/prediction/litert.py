@@ -1,74 +1,40 @@
-"""From images to answers: the Predictor protocol, the Prediction record, the LiteRT predictor.
+"""LiteRT, the base install's whole runtime, and what an exported .tflite file tells of itself.
 
-This is the base install's whole runtime. It takes images that already meet the input contract
-(images.py) and knows nothing of files, pictures or TensorFlow. How it spends the cores was measured
-(benchmarks/inference.py): of many images each core takes its own, and a few are split between all
-cores only where that saves more than waking them costs.
+How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
+own, and a few are split between all cores only where that saves more than waking them costs.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import bundle, chatter
+from deepmnist import chatter
 from deepmnist.contract import SIDE
-from deepmnist.errors import BundleError, DataError
-from deepmnist.rejection import DEFAULT_THRESHOLD, Scores, reason
+from deepmnist.errors import BundleError
+from deepmnist.metadata import KEY, Metadata, decoded
+from deepmnist.prediction.arrays import check_images, write_unit_range
+from deepmnist.prediction.cores import usable_cores
+from deepmnist.prediction.graphs import Ends, Graph, check_ends
+from deepmnist.prediction.predictor import ModelPredictor
+from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
-TOP = 3  # classes listed with each answer
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
+MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
+# What reading a flatbuffer's tables may raise where their offsets lead nowhere.
+DAMAGE = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores share
 
 
-class Predictor(Protocol):
-    """Anything that gives class probabilities for images; a hand-written fake is one too."""
-
-    class_names: tuple[str, ...]
-
-    def predict_proba(self, images: NDArray[np.uint8 | np.floating]) -> NDArray[np.float32]:
-        """Probabilities float32 (n, classes) of images (n, 28, 28): uint8 0..255 or float 0..1."""
-        ...
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One answer: the most probable class, how probable, how sure, and the first few of all."""
-
-    label: str
-    probability: float  # of the label, if this is a digit
-    top: tuple[tuple[str, float], ...]
-    confidence: float  # the score that acceptance uses: low for what is no digit
-    accepted: bool
-    reason: str | None  # why it is not accepted
-
-
-def predictions(
-    scores: Scores, class_names: Sequence[str], threshold: float = DEFAULT_THRESHOLD
-) -> list[Prediction]:
-    """Answers for scores of n images, accepted from the confidence `threshold` on."""
-    order = np.argsort(-scores.probabilities, axis=1, kind="stable")[:, :TOP]
-    rows = zip(scores.probabilities, scores.single, scores.confidence, order, strict=True)
-    answers = []
-    for row, single, confidence, best in rows:
-        top = tuple((class_names[i], float(row[i])) for i in best)
-        accepted = bool(confidence >= threshold)
-        why = None if accepted else reason(row, float(single), class_names)
-        answers.append(Prediction(*top[0], top, float(confidence), accepted, why))
-    return answers
-
-
-class LiteRTPredictor:
-    """The model of a bundle, run by LiteRT on all cores. Not safe to share between threads."""
+class LiteRTPredictor(ModelPredictor):
+    """A model run by LiteRT on all cores. Not safe to share between threads."""
 
     def __init__(
         self,
@@ -81,26 +47,15 @@ class LiteRTPredictor:
 
         threshold, coverages: see rejection.py.
         """
-        self.class_names = tuple(class_names)
-        self.threshold, self.coverages = threshold, tuple(coverages)
+        super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
         self._cores = usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._sharers: list[_Runner] = []
         self._rest: dict[int, _Runner] = {}
 
-    def predict_proba(self, images: NDArray[np.uint8 | np.floating]) -> NDArray[np.float32]:
-        """Probabilities float32 (n, classes) of images (n, 28, 28): uint8 0..255 or float 0..1.
-
-        DataError where images have another shape, dtype or range.
-        """
-        return self.scores(images).probabilities
-
     def scores(self, images: NDArray[np.uint8 | np.floating]) -> Scores:
-        """The same with, for each image, the probability that it is one digit.
-
-        That is 1 for every image where the model did not learn what is no digit.
-        """
+        """See ModelPredictor."""
         check_images(images)
         found = Scores(
             np.empty((len(images), len(self.class_names)), np.float32),
@@ -111,10 +66,6 @@ class LiteRTPredictor:
             self._answer_shares(shares, images, found)
         self._answer_rest(shares * SHARE, images, found)
         return found
-
-    def predict(self, images: NDArray[np.uint8 | np.floating]) -> NDArray[np.int64]:
-        """The most probable class of each image, int64 (n,), an index into class_names."""
-        return self.predict_proba(images).argmax(axis=1)
 
     def _answer_shares(
         self,
@@ -205,53 +156,56 @@ def _described(tensors: Sequence[Any]) -> str:
     )
 
 
-def load(path: str | Path = bundle.SHIPPED) -> LiteRTPredictor:
-    """The model of the bundle (or of the run folder) at `path`, its files checked.
+def is_litert(content: bytes) -> bool:
+    """Whether a file's content says that it is a .tflite file."""
+    return content[4:8] == MAGIC
 
-    Without a path, the one that comes with deepmnist. BundleError where it is missing, foreign,
-    too new or altered.
+
+def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
+    """The one signature of a .tflite file's content, and what the file tells of itself.
+
+    BundleError where it is none, or LiteRT cannot run it with operations of its own.
     """
-    return open_bundle(bundle.load(path))
+    from ai_edge_litert.interpreter import Interpreter
+
+    metadata = decoded(_told(content, path), str(path))
+    try:
+        with chatter.dropped():
+            interpreter = Interpreter(model_content=content, num_threads=1)
+            interpreter.allocate_tensors()  # it chatters here, or when it first answers
+            run = interpreter.get_signature_runner()
+            takes, gives = _ends(run.get_input_details()), _ends(run.get_output_details())
+    except (ValueError, RuntimeError) as error:
+        raise BundleError(f"{path} cannot be run by LiteRT: {error}") from error
+    check_ends(str(path), metadata, takes, gives)
+    return lambda **arrays: dict(run(**arrays)), metadata
 
 
-def open_bundle(opened: bundle.Bundle) -> LiteRTPredictor:
-    """The model of a bundle that has been checked."""
-    manifest, runtime = opened.manifest, opened.runtime.read_bytes()
-    if manifest.rejection is None:
-        return LiteRTPredictor(runtime, manifest.class_names)
-    rejection = manifest.rejection
-    return LiteRTPredictor(runtime, manifest.class_names, rejection.threshold, rejection.coverages)
-
-
-def usable_cores() -> int:
-    """Cores this process may run on: fewer than the machine's where its owner says so (taskset)."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def check_images(images: NDArray[np.uint8 | np.floating]) -> None:
-    """DataError unless images are an array (n, 28, 28), uint8 or float in 0..1."""
-    if not isinstance(images, np.ndarray):
-        raise DataError(
-            f"images are a {type(images).__name__}; give a NumPy array (n, {SIDE}, {SIDE})"
+def _ends(details: dict[str, Any]) -> Ends:
+    return {
+        name: (
+            each["dtype"].__name__.rstrip("_"),
+            tuple(None if size < 0 else int(size) for size in each["shape_signature"]),
         )
-    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-        raise DataError(f"images have shape {images.shape}; they must be (n, {SIDE}, {SIDE})")
-    if images.dtype == np.uint8:
-        return
-    if not np.issubdtype(images.dtype, np.floating):
-        raise DataError(f"images are {images.dtype}; give uint8 in 0..255 or float in 0..1")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):  # false for NaN too
-        raise DataError(
-            f"float images lie in {images.min():g}..{images.max():g}; they must lie in 0..1 "
-            "(0 paper, 1 ink); give uint8 for 0..255"
-        )
+        for name, each in details.items()
+    }
 
 
-def write_unit_range(images: NDArray[np.uint8 | np.floating], into: NDArray[np.float32]) -> None:
-    """Put checked images into a float32 array of their shape, in 0..1."""
-    if images.dtype == np.uint8:
-        np.divide(images, np.float32(255), out=into, dtype=np.float32)
-    else:
-        np.copyto(into, images, casting="same_kind")
+def _told(content: bytes, path: Path) -> bytes | None:
+    """What the flatbuffer's metadata hold under KEY; None where they hold nothing there."""
+    from ai_edge_litert.schema_py_generated import Model
+
+    try:
+        model = Model.GetRootAs(content)
+        entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+        own = [each.Buffer() for each in entries if each.Name() == KEY.encode()]
+        return model.Buffers(own[0]).DataAsNumpy().tobytes() if own else None
+    except (
+        struct.error,
+        LookupError,
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise BundleError(f"{path} is damaged ({error}); copy or export it again") from error

@@ -1,0 +1,88 @@
+"""deepmnist export as a user meets it: the table, the JSON, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from deepmnist import cli, metadata
+from deepmnist.bundle import Bundle
+from deepmnist.cli import export
+from deepmnist.export.exporting import FORMATS
+
+
+@pytest.fixture
+def deepmnist(monkeypatch, capsys, tmp_path):
+    """Run the command in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["deepmnist", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            sys.exit(cli.main())
+        return int(stopped.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_an_export_is_told_as_a_table_and_can_be_evaluated(deepmnist, knowing: Bundle) -> None:
+    status, output, errors = deepmnist(
+        *("export", "--model", knowing.folder, "--format", "onnx", "--precision", "float16"),
+        *("--out", "m.onnx"),
+    )
+    assert (status, errors) == (0, "")
+    lines = output.splitlines()
+    assert lines[0].split() == [
+        "compared",
+        "on",
+        "images",
+        "same",
+        "answer",
+        "largest",
+        "difference",
+    ]
+    assert lines[1].startswith("digits/train[validation] ")
+    assert lines[3].split() == ["allowed", "99.50%", "1.00e-02"]
+    assert lines[4] == f"m.onnx: {Path('m.onnx').stat().st_size:,} bytes"
+    assert lines[5] == "Compared in: m.onnx.parity.json"
+    status, output, _ = deepmnist("evaluate", "--model", "m.onnx")
+    assert status == 0
+    assert output.startswith("m.onnx on digits/test: 359 images")
+
+
+def test_json_is_what_lies_beside_the_file(deepmnist, knowing: Bundle) -> None:
+    options = ("--model", knowing.folder, "--format", "litert", "--out", "m.tflite", "--json")
+    status, output, _ = deepmnist("export", *options)
+    assert status == 0
+    assert json.loads(output) == json.loads(Path("m.tflite.parity.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--format", "saved_model", "--precision", "int8", "--out", "m"],
+            "cannot be had in 'int8'",
+        ),
+        (["--format", "litert", "--out", "m"], "for litert it must end in .tflite"),
+        (["--format", "litert", "--out", "m.tflite", "--model", "none"], "none does not exist"),
+        (["--format", "litert", "--out", "."], "is there already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(deepmnist, options, message) -> None:
+    status, output, errors = deepmnist("export", *options)
+    assert (status, output) == (2, "")
+    assert errors.count("\n") == 1
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert [*Path().iterdir()] == []
+
+
+def test_the_options_are_what_there_is() -> None:
+    assert {*export.ExportFormat} == {*FORMATS}
+    assert {*export.Precision} == {*get_args(metadata.Precision)}
+    assert {*export.Kind} == {*get_args(metadata.Kind)}

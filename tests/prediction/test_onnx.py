@@ -1,0 +1,93 @@
+"""An ONNX file may hold arithmetic of ONNX's own, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from deepmnist import prediction
+from deepmnist.errors import BundleError
+
+
+def outside(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "/etc/passwd"
+
+
+def outside_in_a_constant(model: onnx.ModelProto) -> None:
+    tensor = TensorProto(name="c", data_type=1, dims=[1], data_location=TensorProto.EXTERNAL)
+    model.graph.node.insert(0, helper.make_node("Constant", [], ["c"], value=tensor))
+
+
+def of_others(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Evil", ["image"], ["x"], domain="evil"))
+
+
+def declared_of_others(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+
+
+def loop(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    model.graph.node.append(helper.make_node("Loop", ["", ""], ["x"], body=body))
+
+
+def function(model: onnx.ModelProto) -> None:
+    opsets = [helper.make_opsetid("", 18)]
+    model.functions.append(helper.make_function("", "F", [], [], [], opsets))
+
+
+def other_input(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_value = 32
+
+
+def other_output(model: onnx.ModelProto) -> None:
+    del model.graph.output[0]
+
+
+def other_names(model: onnx.ModelProto) -> None:
+    text = model.metadata_props[0].value
+    model.metadata_props[0].value = text.replace('["0",', '["-1","0",')
+
+
+def no_metadata(model: onnx.ModelProto) -> None:
+    del model.metadata_props[:]
+
+
+def no_such_operation(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("NoSuchOperation", ["image"], ["x"]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (outside, "keeps data in other files"),
+        (outside_in_a_constant, "keeps data in other files"),
+        (of_others, "has the operation 'Evil' of 'evil'"),
+        (declared_of_others, "operations that are not ONNX's own"),
+        (function, "operations that are not ONNX's own"),
+        (loop, "'Loop' with a graph in it"),
+        (other_input, r"takes image float32 \(None, 32, 28\)"),
+        (other_output, "and gives single"),
+        (other_names, "a classifier of 11 classes"),
+        (no_metadata, "does not say what it is"),
+        (no_such_operation, "cannot be run by ONNX Runtime"),
+    ],
+)
+def test_what_no_export_holds_is_refused_in_one_line(
+    exported, tmp_path: Path, change: Callable[[onnx.ModelProto], None], message: str
+) -> None:
+    model = onnx.load(exported("onnx").path)
+    change(model)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(BundleError, match=message) as caught:
+        prediction.load(path)
+    assert "\n" not in str(caught.value)
