@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, corrections, images, prediction, reader
+from deepmnist import cli, corrections, images, prediction, reader, transcription
 from deepmnist.cli import read as read_command
 from deepmnist.errors import DataError
 from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
@@ -29,7 +29,7 @@ def saved(path: Path, picture: Grey) -> Path:
 def answers(path: Path, picture: Grey) -> list[dict[str, Any]]:
     """What `read --format json` prints of a picture."""
     found = reader.read(picture, PlainHandPredictor())
-    return json.loads(json.dumps([read_command._plain(read_command.Answer(str(path), found))]))
+    return json.loads(json.dumps([transcription.plain(transcription.Answer(str(path), found))]))
 
 
 def refusal(path: Path) -> str:
