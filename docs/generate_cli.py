@@ -15,6 +15,7 @@ COMMANDS = [
     "predict",
     "read",
     "improve",
+    "serve",
     "data",
     "data list",
     "data get",

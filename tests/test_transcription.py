@@ -49,7 +49,8 @@ def test_what_is_found_is_drawn_where_that_is_asked(tmp_path: Path) -> None:
     how = transcription.way(["4"], None, None)
     drawn = tmp_path / "drawn.png"
     transcription.transcribe(encoded(), None, PlainHandPredictor(), how, drawn)
-    assert Image.open(drawn).format == "PNG"
+    with Image.open(drawn) as picture:
+        assert picture.format == "PNG"
 
 
 @pytest.mark.parametrize(("expect", "grid"), [(["4"], "2x2"), ([], "2"), (["nonsense"], None)])

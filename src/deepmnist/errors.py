@@ -9,6 +9,7 @@
     |-- RunError              a run folder that cannot be written, resumed or trusted
     |-- TrainingError         a run that cannot go on: the loss is no number
     |-- ForgettingError       an improved model that forgot more than it may, and was not saved
+    |-- ServiceError          a service that cannot start: its port is taken
     |-- StorageError          a file that cannot be written: no space, no permission
     `-- MissingExtraError     an optional part that is not installed
 
@@ -56,6 +57,10 @@ class TrainingError(DeepMNISTError):
 
 class ForgettingError(DeepMNISTError):
     """An improved model reads MNIST worse than it may, and was not saved."""
+
+
+class ServiceError(DeepMNISTError):
+    """A service cannot start: its port is taken, or may not be listened on."""
 
 
 class StorageError(DeepMNISTError):

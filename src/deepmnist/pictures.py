@@ -83,9 +83,7 @@ def decode(data: bytes, name: str) -> Grey:
     return _decoded(data, name, None).grey
 
 
-def decode_reduced(
-    data: bytes, name: str, enough: int, most_pixels: int = MAX_PICTURE_PIXELS
-) -> Picture:
+def decode_reduced(data: bytes, name: str, enough: int, most_pixels: int | None = None) -> Picture:
     """The same, but a JPEG may come reduced by 2, 4 or 8, which is faster.
 
     Its longest side keeps at least `enough` pixels, where it has them. `most_pixels`: a lower
@@ -94,15 +92,14 @@ def decode_reduced(
     return _decoded(data, name, enough, most_pixels)
 
 
-def _decoded(
-    data: bytes, name: str, enough: int | None, most_pixels: int = MAX_PICTURE_PIXELS
-) -> Picture:
+def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None = None) -> Picture:
     shown = _shown(name)
+    most = MAX_PICTURE_PIXELS if most_pixels is None else most_pixels
     _check_bytes(data, shown)
     try:
         with _opened(data) as picture:
             width, height = picture.size
-            _check_pixels(width, height, shown, most_pixels)
+            _check_pixels(width, height, shown, most)
             if enough is not None:
                 _draft(picture, enough)
             reduced = picture.size != (width, height)
@@ -114,7 +111,7 @@ def _decoded(
     except PictureError:
         raise
     except Image.DecompressionBombError:  # twice Pillow's own limit, which is above ours
-        raise PictureError(f"{shown} {_too_large(most_pixels)}") from None
+        raise PictureError(f"{shown} {_too_large(most)}") from None
     except UnidentifiedImageError:
         raise PictureError(
             f"{shown} is no picture deepmnist can read, or has no pixels, or is cut off early; "

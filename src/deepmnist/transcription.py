@@ -58,7 +58,7 @@ def transcribe(
     predictor: Predictor,
     how: Way,
     annotate: Path | None = None,
-    most_pixels: int = pictures.MAX_PICTURE_PIXELS,
+    most_pixels: int | None = None,
 ) -> Answer:
     """What is read in a picture file's content, boxes in pixels of the picture as given.
 
