@@ -76,15 +76,18 @@ class LiteRTPredictor:
         class_names: Sequence[str],
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
+        split: bool = True,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
-        threshold, coverages: see rejection.py.
+        threshold, coverages: see rejection.py. split: whether a few images may be split between all
+        cores: an answer comes sooner, but costs more, which matters where others wait for theirs.
         """
         self.class_names = tuple(class_names)
         self.threshold, self.coverages = threshold, tuple(coverages)
         self._runtime = runtime
         self._cores = usable_cores()
+        self._split = split
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._sharers: list[_Runner] = []
         self._rest: dict[int, _Runner] = {}
@@ -144,8 +147,9 @@ class LiteRTPredictor:
         for size in REST_SIZES:
             while len(images) - done >= size:
                 if size not in self._rest:
-                    split = size * len(self._runtime) > SPLIT_BYTES
-                    self._rest[size] = self._runner(size, threads=self._cores if split else 1)
+                    large = size * len(self._runtime) > SPLIT_BYTES
+                    threads = self._cores if self._split and large else 1
+                    self._rest[size] = self._runner(size, threads)
                 rows = slice(done, done + size)
                 self._rest[size].answer(images[rows], into, rows)
                 done += size
@@ -214,13 +218,13 @@ def load(path: str | Path = bundle.SHIPPED) -> LiteRTPredictor:
     return open_bundle(bundle.load(path))
 
 
-def open_bundle(opened: bundle.Bundle) -> LiteRTPredictor:
-    """The model of a bundle that has been checked."""
+def open_bundle(opened: bundle.Bundle, split: bool = True) -> LiteRTPredictor:
+    """The model of a bundle that has been checked. split: see LiteRTPredictor."""
     manifest, runtime = opened.manifest, opened.runtime.read_bytes()
     if manifest.rejection is None:
-        return LiteRTPredictor(runtime, manifest.class_names)
-    rejection = manifest.rejection
-    return LiteRTPredictor(runtime, manifest.class_names, rejection.threshold, rejection.coverages)
+        return LiteRTPredictor(runtime, manifest.class_names, split=split)
+    threshold, coverages = manifest.rejection.threshold, manifest.rejection.coverages
+    return LiteRTPredictor(runtime, manifest.class_names, threshold, coverages, split)
 
 
 def usable_cores() -> int:

@@ -1,9 +1,10 @@
 """Requests that arrive together, run as one batch: a worker thread for each model.
 
-Nothing waits for company: the worker takes whatever has gathered while it ran the batch before. A
-predictor is used by its worker alone, since LiteRT's interpreters cannot be shared by threads. The
-thread ends when nobody holds its Batcher any more, so a version that was replaced still answers
-what it was asked.
+An event loop gathers what its coroutines ask in one turn, or while the worker runs the batch
+before, and hands it over at once: nothing waits for company, and threads change once a batch, not
+once a request. A predictor is used by its worker alone, since LiteRT's interpreters cannot be shared
+by threads. The thread ends when nobody holds its Batcher any more, so a version that was replaced
+still answers what it was asked.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +32,15 @@ ENOUGH = 256  # images: a batch that has so many takes no more requests in
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
-    """The images of one request, and where the answer is awaited."""
+class _Batch:
+    """Images of some requests, and who is told their scores, or what went wrong."""
 
-    images: Images
-    future: Future[Scores] | asyncio.Future[Scores]
-    loop: asyncio.AbstractEventLoop | None  # of an asyncio.Future
+    parts: Sequence[Images]
+    tell: Callable[[Scores | Exception], None]
 
 
-_Queue = SimpleQueue[_Job | None]
+_Queue = SimpleQueue[_Batch | None]
+_Waiting = tuple[Images, "asyncio.Future[Scores]"]
 
 
 class Batcher:
@@ -49,23 +51,31 @@ class Batcher:
         self.threshold = rejection.threshold(predictor)
         self.coverages = getattr(predictor, "coverages", ())
         self._queue: _Queue = SimpleQueue()
+        self._gatherings: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Gathering]
+        self._gatherings = weakref.WeakKeyDictionary()
         weakref.finalize(self, self._queue.put, None)
-        worker = threading.Thread(
-            target=_work, args=(self._queue, predictor, observe), name="batches", daemon=True
-        )
-        worker.start()
+        arguments = (self._queue, predictor, observe)
+        threading.Thread(target=_work, args=arguments, name="batches", daemon=True).start()
 
     async def answer(self, images: Images) -> Scores:
         """Scores of checked images; an image of zeros is never a digit. For coroutines."""
         loop = asyncio.get_running_loop()
-        future = loop.create_future()
-        self._queue.put(_Job(images, future, loop))
-        return await future
+        gathering = self._gatherings.get(loop)
+        if gathering is None:
+            gathering = self._gatherings[loop] = _Gathering(loop, self._queue)
+        return await gathering.ask(images)
 
     def scores(self, images: Images) -> Scores:
         """The same for threads; a coroutine must not call it, since it waits."""
         future: Future[Scores] = Future()
-        self._queue.put(_Job(images, future, None))
+
+        def tell(found: Scores | Exception) -> None:
+            if isinstance(found, Exception):
+                future.set_exception(found)
+            else:
+                future.set_result(found)
+
+        self._queue.put(_Batch([images], tell))
         return future.result()
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
@@ -73,43 +83,71 @@ class Batcher:
         return self.scores(images).probabilities
 
 
-def _work(queue: _Queue, predictor: Predictor, observe: Observe) -> None:
-    """Answer batch after batch until None comes; it comes last, when no asker can be left."""
-    while (first := queue.get()) is not None:
-        jobs, ended = _gathered(first, queue)
-        _answer(jobs, predictor, observe)
-        del first, jobs  # or the last answered would be kept while the next is awaited
-        if ended:
+class _Gathering:
+    """What the coroutines of one event loop ask; used in that loop's thread alone."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, queue: _Queue) -> None:
+        self._loop = weakref.ref(loop)
+        self._queue = queue
+        self._waiting: deque[_Waiting] = deque()
+        self._busy = False  # a batch is with the worker, or about to be handed over
+
+    async def ask(self, images: Images) -> Scores:
+        """Scores of images, with whatever else is asked meanwhile."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._waiting.append((images, future))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._hand_over)  # after all that is ready has asked
+        return await future
+
+    def _hand_over(self) -> None:
+        asked, count = [], 0
+        while self._waiting and count < ENOUGH:
+            images, future = self._waiting.popleft()
+            if not future.done():  # else its client left
+                asked.append((images, future))
+                count += len(images)
+        self._busy = bool(asked)
+        if not asked:
             return
 
+        def tell(found: Scores | Exception) -> None:
+            loop = self._loop()
+            if loop is not None and not loop.is_closed():  # else nobody waits any more
+                loop.call_soon_threadsafe(self._told, asked, found)
 
-def _gathered(first: _Job, queue: _Queue) -> tuple[list[_Job], bool]:
-    """The first job and those that wait behind it, and whether the end was among them."""
-    jobs, count = [first], len(first.images)
-    while count < ENOUGH:
+        self._queue.put(_Batch([images for images, _ in asked], tell))
+
+    def _told(self, asked: list[_Waiting], found: Scores | Exception) -> None:
+        start = 0
+        for images, future in asked:
+            rows = slice(start, start + len(images))
+            start = rows.stop
+            if future.done():
+                continue
+            if isinstance(found, Exception):
+                future.set_exception(found)
+            else:
+                future.set_result(Scores(found.probabilities[rows], found.single[rows]))
+        self._hand_over()
+
+
+def _work(queue: _Queue, predictor: Predictor, observe: Observe) -> None:
+    """Answer batch after batch until None comes; it comes last, when no asker can be left."""
+    while (batch := queue.get()) is not None:
         try:
-            job = queue.get_nowait()
-        except Empty:
-            break
-        if job is None:
-            return jobs, True
-        jobs.append(job)
-        count += len(job.images)
-    return jobs, False
+            found: Scores | Exception = rejection.scores(predictor, _joined(batch.parts))
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
+            found = error
+        batch.tell(found)
+        if isinstance(found, Scores):
+            observe(found)
+        del batch  # or its images would be kept while the next is awaited
 
 
-def _answer(jobs: list[_Job], predictor: Predictor, observe: Observe) -> None:
-    found: list[Scores] | Exception
-    try:
-        scores = rejection.scores(predictor, _joined([job.images for job in jobs]))
-        observe(scores)
-        found = _parted(scores, [len(job.images) for job in jobs])
-    except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
-        found = error
-    _deliver(jobs, found)
-
-
-def _joined(parts: list[Images]) -> Images:
+def _joined(parts: Sequence[Images]) -> Images:
     """One array: bytes where all are, else float32 in 0..1."""
     if len(parts) == 1:
         return parts[0]
@@ -121,39 +159,3 @@ def _joined(parts: list[Images]) -> Images:
         write_unit_range(part, joined[start : start + len(part)])
         start += len(part)
     return joined
-
-
-def _parted(scores: Scores, counts: list[int]) -> list[Scores]:
-    ends = np.cumsum(counts)
-    return [
-        Scores(scores.probabilities[end - count : end], scores.single[end - count : end])
-        for end, count in zip(ends, counts, strict=True)
-    ]
-
-
-def _deliver(jobs: list[_Job], found: list[Scores] | Exception) -> None:
-    """Wake each event loop once, however many of its requests were in the batch."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Scores | Exception]]] = {}
-    for number, job in enumerate(jobs):
-        answer = found if isinstance(found, Exception) else found[number]
-        if job.loop is None:
-            _settle(job, answer)
-        else:
-            loops.setdefault(job.loop, []).append((job, answer))
-    for loop, answers in loops.items():
-        if not loop.is_closed():  # else nobody waits any more
-            loop.call_soon_threadsafe(_settle_all, answers)
-
-
-def _settle_all(answers: list[tuple[_Job, Scores | Exception]]) -> None:
-    for job, answer in answers:
-        _settle(job, answer)
-
-
-def _settle(job: _Job, answer: Scores | Exception) -> None:
-    if job.future.done():  # cancelled: its client left
-        return
-    if isinstance(answer, Exception):
-        job.future.set_exception(answer)
-    else:
-        job.future.set_result(answer)

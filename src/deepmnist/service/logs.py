@@ -7,6 +7,7 @@ no handler caught ends here as a 500 with its traceback in the journal.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import sys
@@ -66,13 +67,14 @@ class Observed:
         self.app = app
         self._journal = journal
         self._metrics = metrics
+        self._process, self._numbers = uuid.uuid4().hex[:12], itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(_request_id(scope), send)
+        exchange = _Exchange(self._request_id(scope), send)
         started = time.perf_counter()
         self._metrics.in_flight.inc()
         try:
@@ -82,6 +84,12 @@ class Observed:
         finally:
             self._metrics.in_flight.dec()
             self._tell(scope, exchange, time.perf_counter() - started)
+
+    def _request_id(self, scope: Scope) -> str:
+        given = [value for name, value in scope["headers"] if name == REQUEST_ID]
+        if len(given) == 1 and SANE.fullmatch(given[0]):
+            return str(given[0].decode("ascii"))
+        return f"{self._process}-{next(self._numbers)}"
 
     async def _failed(
         self, error: Exception, exchange: _Exchange, scope: Scope, receive: Receive
@@ -130,10 +138,3 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
         await self._send(message)
-
-
-def _request_id(scope: Scope) -> str:
-    given = [value for name, value in scope["headers"] if name == REQUEST_ID]
-    if len(given) == 1 and SANE.fullmatch(given[0]):
-        return str(given[0].decode("ascii"))
-    return uuid.uuid4().hex

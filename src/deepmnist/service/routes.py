@@ -14,6 +14,7 @@ import msgspec
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import request_response
 
 from deepmnist.service import schemas
 from deepmnist.service.failures import Refusal
@@ -44,12 +45,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Bare(APIRoute):
-    """A route whose handler is given the request alone."""
+    """A route whose handler is given the request alone; its path and handler come first."""
 
-    def get_route_handler(self) -> Handler:
-        """What answers a request."""
-        handler: Handler = self.endpoint
-        return handler
+    def __init__(self, path: str, handler: Handler, **described: Any) -> None:
+        super().__init__(path, handler, **described)
+        self.app = request_response(handler)  # Starlette's: without what FastAPI sets up to solve
 
 
 def bare(

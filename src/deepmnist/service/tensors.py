@@ -118,7 +118,8 @@ def of_json(raw: bytes, datatype: str, count: int) -> Images:
 
 def _array(numbers: Any, datatype: str) -> NDArray[Any]:
     try:
-        return np.array(numbers, DTYPES[datatype])
+        with np.errstate(all="ignore"):  # too large becomes infinite, and is refused as such
+            return np.array(numbers, DTYPES[datatype])
     except OverflowError:
         raise Refusal(400, f"{INPUT} of {datatype} must lie in 0..255") from None
     except ValueError:
