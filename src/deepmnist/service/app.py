@@ -56,6 +56,7 @@ def create_app(
         description=DESCRIPTION,
         docs_url=None,  # these pages would load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
     )
     readings = Readings(limits.readings)
     routes: list[BaseRoute] = [
@@ -68,7 +69,8 @@ def create_app(
     app.router.routes.extend(routes)
     failures.install(app)
     _guard(app, limits, key, origins)
-    app.add_middleware(Observed, journal=journal, metrics=models.metrics)  # the outermost
+    app.add_middleware(Observed, journal=journal, metrics=models.metrics)
+    app.add_middleware(security.SecurityHeaders)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
 
@@ -86,7 +88,6 @@ def _guard(app: FastAPI, limits: Limits, key: str | None, origins: Sequence[str]
             allow_headers=list(security.CORS_HEADERS),
             expose_headers=list(security.CORS_EXPOSED),
         )
-    app.add_middleware(security.SecurityHeaders)
 
 
 def _metrics(found: metrics.Metrics) -> BaseRoute:

@@ -1,8 +1,8 @@
 """The journal: one JSON line for each request, with an id that its answer carries too.
 
 The id is the caller's X-Request-ID where that is a plain word, else a new one. Neither headers nor
-query are written: keys and what people ask for stay out. It is the outermost middleware, so what
-no handler caught ends here as a 500 with its traceback in the journal.
+query are written: keys and what people ask for stay out. It stands outside all that may fail, so
+what no handler caught ends here as a 500 with its traceback in the journal.
 """
 
 from __future__ import annotations

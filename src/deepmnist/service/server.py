@@ -21,6 +21,7 @@ from deepmnist.service.connections import protocol, refuse
 from deepmnist.service.limits import Limits
 from deepmnist.service.logs import Journal, JournalHandler, Observed
 from deepmnist.service.registry import Registry
+from deepmnist.service.security import SecurityHeaders
 
 KEEP_ALIVE_S = 75  # a connection that asks nothing for so long is closed
 BACKLOG = 1024  # connections that wait to be taken
@@ -61,7 +62,7 @@ def server(
     app: ASGIApp, models: Registry, limits: Limits, journal: Journal | None = None
 ) -> uvicorn.Server:
     """A server of the application; `run` or its own `run(sockets=...)` starts it."""
-    refusing = Observed(refuse, journal, models.metrics)
+    refusing = SecurityHeaders(Observed(refuse, journal, models.metrics))
     config = uvicorn.Config(
         app,
         http=protocol(limits, refusing, models.metrics),
