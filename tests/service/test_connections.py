@@ -70,14 +70,20 @@ def until_served(service: Running, sent: bytes) -> int:
     return status
 
 
+def ends(connection) -> bool:
+    """Whether a connection is closed without an answer."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
 def test_far_more_connections_are_closed_at_once(crowded: Running) -> None:
     with ExitStack() as stack:
         for _ in range(2 * MOST):
             stack.enter_context(crowded.connect())
         connection = stack.enter_context(crowded.connect())
-        with pytest.raises((ConnectionError, IndexError)):  # reset, or nothing to be read
-            connection.sendall(request("/v2", method="GET"))
-            received(connection)
+        assert ends(connection)
 
 
 def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order(

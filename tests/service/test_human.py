@@ -86,7 +86,9 @@ def test_it_is_exactly_what_the_command_line_prints(
     assert reading.post(f"/read{query}", files=sent).json() == [expected]
 
 
-def test_a_large_photo_s_boxes_are_in_its_own_pixels(reading: TestClient, printed, tmp_path) -> None:
+def test_a_large_photo_s_boxes_are_in_its_own_pixels(
+    reading: TestClient, printed, tmp_path
+) -> None:
     path = tmp_path / "a.jpg"
     small = page("20")
     path.write_bytes(encoded(cv2.resize(small, None, fx=3, fy=3), ".jpg"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -153,31 +155,54 @@ def test_a_connection_that_says_nothing_is_closed(slow: Running) -> None:
         assert connection.recv(1) == b""
 
 
+def breaks(do: Callable[[], object], seconds: float = 5) -> bool:
+    """Whether a connection breaks off, reset or by a broken pipe, while something is repeated."""
+    end = time.perf_counter() + seconds
+    try:
+        while time.perf_counter() < end:
+            do()
+            time.sleep(0.02)
+    except OSError:
+        return True
+    return False
+
+
 def test_a_body_that_goes_on_after_its_answer_is_cut_off(slow: Running) -> None:
     with slow.connect() as connection:
         connection.sendall(request(PATH, b"")[:-4].replace(b"Length: 0", b"Length: 999999999"))
         connection.sendall(b"\r\n\r\n")
         assert received(connection)[0] == 413
-        started = time.perf_counter()
-        with pytest.raises(OSError):  # noqa: PT011  reset or broken pipe, as it comes
-            while time.perf_counter() - started < 5:
-                connection.sendall(b"x" * 1000)
-                time.sleep(0.02)
+        assert breaks(lambda: connection.sendall(b"x" * 1000))
+
+
+LARGE = 30_000_000  # bytes: more than the system holds for a connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Asset:
+    content: bytes
+    media_type: str
+
+
+def taken(connection: socket.socket) -> int:
+    """How many bytes still come, until the connection ends."""
+    count = 0
+    try:
+        while more := len(connection.recv(1 << 20)):
+            count += more
+    except ConnectionError:
+        pass
+    return count
 
 
 def test_an_answer_that_nobody_fetches_is_given_up(some_images: Images) -> None:
-    from tests.service.test_assets import Asset
-
-    site = {"index.html": Asset(b"x" * 30_000_000, "text/plain")}
+    site = {"index.html": Asset(np.random.default_rng(0).bytes(LARGE), "text/plain")}
     models = Registry.of({"digits": FakePredictor()})
     with running(models, SLOW, site=site) as service, service.connect() as connection:
         connection.sendall(request("/", method="GET"))
         time.sleep(1.2)
         assert service.ask(infer_request(some_images))[0] == 200
-        with pytest.raises(OSError):  # noqa: PT011  reset in the middle of the answer
-            while connection.recv(1 << 20):
-                pass
-            raise OSError("ended short")
+        assert 0 < taken(connection) < LARGE
 
 
 def test_a_client_that_leaves_mid_request_harms_nobody(
@@ -191,5 +216,7 @@ def test_a_client_that_leaves_mid_request_harms_nobody(
     status, _, body = service.ask(whole)
     assert status == 200
     expected = [str(label) for label in FakePredictor.answers(some_images)]
-    assert {out["name"]: out.get("data") for out in json.loads(body)["outputs"]}["label"] == expected
+    assert {out["name"]: out.get("data") for out in json.loads(body)["outputs"]}[
+        "label"
+    ] == expected
     assert 'status="500"' not in service.ask(request("/metrics", method="GET"))[2].decode()

@@ -77,4 +77,6 @@ def test_loads_are_counted() -> None:
     metrics.loaded("loaded")
     metrics.loaded("refused")
     found = samples(metrics.text().decode())
-    assert found["deepmnist_loads_total", "loaded"] == found["deepmnist_loads_total", "refused"] == 1
+    assert (
+        found["deepmnist_loads_total", "loaded"] == found["deepmnist_loads_total", "refused"] == 1
+    )

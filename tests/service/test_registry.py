@@ -65,7 +65,7 @@ def test_the_same_name_twice_is_two_versions(tiny_bundle: Bundle) -> None:
 
 def test_a_version_given_twice_is_refused(tmp_path: Path, tiny_bundle: Bundle) -> None:
     copied(tiny_bundle, tmp_path / "1")
-    with pytest.raises(ConfigError, match="is version 1 of 'm', which .* is already"):
+    with pytest.raises(ConfigError, match=r"is version 1 of 'm', which .* is already"):
         Registry([Source("m", tiny_bundle.folder), Source("m", tmp_path)])
 
 

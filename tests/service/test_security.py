@@ -105,8 +105,10 @@ def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused_without_being_shown(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key"
     file.write_text(text)
-    for given in (lambda: security.api_key(file, {}),
-                  lambda: security.api_key(None, {security.ENVIRONMENT: text})):
+    for given in (
+        lambda: security.api_key(file, {}),
+        lambda: security.api_key(None, {security.ENVIRONMENT: text}),
+    ):
         with pytest.raises(ConfigError, match="give at least 16 printable") as caught:
             given()
         assert not text or text not in str(caught.value)
@@ -132,8 +134,11 @@ def test_every_answer_says_what_browsers_must_not_do(client: TestClient) -> None
 
 
 ORIGIN = {"origin": "https://there.example"}
-PREFLIGHT = {**ORIGIN, "access-control-request-method": "POST",
-             "access-control-request-headers": "content-type,x-api-key"}
+PREFLIGHT = {
+    **ORIGIN,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,x-api-key",
+}
 
 
 def test_other_origins_are_not_let_in_unless_told(client: TestClient) -> None:

@@ -51,9 +51,7 @@ def test_the_metadata_is_the_signature(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("path", [PATH, "/v1/models/digits/versions/1:predict"])
-def test_rows_give_a_prediction_each(
-    client: TestClient, some_images: Images, path: str
-) -> None:
+def test_rows_give_a_prediction_each(client: TestClient, some_images: Images, path: str) -> None:
     answer = predict(client, {"instances": (some_images / 255).tolist()}, path)
     assert labels(answer) == [str(label) for label in FakePredictor.answers(some_images)]
     row = answer["predictions"][0]

@@ -73,11 +73,11 @@ def serve(
             origins=allow_origin or [],
             journal=None if quiet else journal,
         )
-        served = ", ".join(
-            f"{name} ({', '.join(map(str, models.versions(name)))})" for name in models.names
-        )
-        print(f"Serving {served} at {server.address(listener)}", flush=True)
-        server.run(app, listener, models, chosen, journal)
+
+        def greet() -> None:
+            print(f"Serving {models.described()} at {server.address(listener)}", flush=True)
+
+        server.run(app, listener, models, chosen, journal, greet)
 
 
 def _check_extra() -> None:

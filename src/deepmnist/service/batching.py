@@ -2,8 +2,8 @@
 
 An event loop gathers what its coroutines ask in one turn, or while the worker runs the batch
 before, and hands it over at once: nothing waits for company, and threads change once a batch, not
-once a request. A predictor is used by its worker alone, since LiteRT's interpreters cannot be shared
-by threads. The thread ends when nobody holds its Batcher any more, so a version that was replaced
+once a request. A predictor is used by its worker alone: threads cannot share LiteRT's interpreters.
+The thread ends when nobody holds its Batcher any more, so a version that was replaced
 still answers what it was asked.
 """
 

@@ -85,7 +85,7 @@ STATUS = {
 }
 READ = [
     {
-        "path": None,
+        "path": "photo.png",
         "lines": [
             {
                 "text": "1",

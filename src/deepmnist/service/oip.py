@@ -32,6 +32,7 @@ from deepmnist.service.routes import (
     responded,
 )
 from deepmnist.service.schemas import (
+    OUTPUTS,
     InferInput,
     InferredOutput,
     InferRequest,
@@ -152,10 +153,10 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
     """(name, whether as bytes) of each output that is asked for; all where none is named."""
     everywhere = _flag(asked.parameters, "binary_data_output", False)
     if not asked.outputs:
-        return [(name, everywhere) for name in tensors.OUTPUTS]
+        return [(name, everywhere) for name in OUTPUTS]
     wanted = []
     for output in asked.outputs:
-        if output.name not in tensors.OUTPUTS:
+        if output.name not in OUTPUTS:
             tensors.unknown_output(output.name)
         _check_supported(output.parameters)
         wanted.append((output.name, _flag(output.parameters, "binary_data", everywhere)))
@@ -214,7 +215,7 @@ def _response(
     for name, binary in wanted:
         value = tensors.output(name, scores, batcher.class_names, batcher.threshold)
         shape = [len(value)] if isinstance(value, list) else list(value.shape)
-        told = InferredOutput(name, tensors.OUTPUTS[name], shape)
+        told = InferredOutput(name, OUTPUTS[name], shape)
         if binary:
             after.append(tensors.packed(value))
             told.parameters = {"binary_data_size": len(after[-1])}

@@ -93,6 +93,12 @@ class Registry:
         """Rising; empty for a name that is not known."""
         return sorted(self._table.get(name, {}))
 
+    def described(self) -> str:
+        """What is served, in words: digits (1, 2), letters (1)."""
+        return ", ".join(
+            f"{name} ({', '.join(map(str, self.versions(name)))})" for name in self.names
+        )
+
     def find(self, name: str, version: str | None = None) -> Served | None:
         """A version, the highest if none is named; None where it is not served."""
         versions = self._table.get(name, {})

@@ -117,11 +117,8 @@ def served(models: Registry, model: str, version: str | None = None) -> Served:
     """The version of a model; 404 where it is not served."""
     found = models.find(model, version)
     if found is None:
-        known = ", ".join(
-            f"{name} ({', '.join(map(str, models.versions(name)))})" for name in models.names
-        )
         asked = f"{model!r}" if version is None else f"version {version!r} of {model!r}"
-        raise Refusal(404, f"{asked} is not served; served: {known}")
+        raise Refusal(404, f"{asked} is not served; served: {models.described()}")
     return found
 
 

@@ -49,6 +49,19 @@ INSTANCES: dict[str, Any] = {
     "items": {"anyOf": [IMAGE_ROWS, PICTURE, NAMED]},
 }
 COLUMN: dict[str, Any] = {**NAMED, "properties": {"image": IMAGES}}
+OUTPUTS = {  # name: datatype
+    "probabilities": "FP32",
+    "single": "FP32",
+    "confidence": "FP32",
+    "label": "BYTES",
+    "accepted": "BOOL",
+}
+SHAPE: dict[str, Any] = {
+    "minItems": 3,
+    "maxItems": 3,
+    "prefixItems": [{"type": "integer", "minimum": 1}, {"const": SIDE}, {"const": SIDE}],
+    "examples": [[1, SIDE, SIDE]],
+}
 NUMBERS: dict[str, Any] = {
     "type": "array",
     "description": "The tensor, flat in row-major order or nested; not with `binary_data_size`.",
@@ -60,10 +73,14 @@ NUMBERS: dict[str, Any] = {
 class InferInput(Struct, omit_defaults=True):
     """One input tensor."""
 
-    name: Annotated[str, Meta(description="`image`")]
-    shape: Annotated[list[int], Meta(description=f"[n, {SIDE}, {SIDE}]", examples=[[1, 28, 28]])]
+    name: Annotated[str, Meta(description="`image`", extra_json_schema={"enum": ["image"]})]
+    shape: Annotated[list[int], Meta(description=f"[n, {SIDE}, {SIDE}]", extra_json_schema=SHAPE)]
     datatype: Annotated[
-        str, Meta(description="`FP32` (0 paper .. 1 ink) or `UINT8` (0 paper .. 255 ink)")
+        str,
+        Meta(
+            description="`FP32` (0 paper .. 1 ink) or `UINT8` (0 paper .. 255 ink)",
+            extra_json_schema={"enum": ["FP32", "UINT8"]},
+        ),
     ]
     parameters: Annotated[
         Parameters, Meta(description="`binary_data_size`: bytes of it after the JSON")
@@ -77,7 +94,11 @@ class InferOutput(Struct, omit_defaults=True):
     """One output that is asked for."""
 
     name: Annotated[
-        str, Meta(description="`probabilities`, `single`, `confidence`, `label` or `accepted`")
+        str,
+        Meta(
+            description="`probabilities`, `single`, `confidence`, `label` or `accepted`",
+            extra_json_schema={"enum": list(OUTPUTS)},
+        ),
     ]
     parameters: Annotated[
         Parameters, Meta(description="`binary_data`: whether it comes after the JSON")

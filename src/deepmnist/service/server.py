@@ -58,10 +58,27 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class Server(uvicorn.Server):
+    """uvicorn's, which says when it has begun: it takes connections, and signals end it well."""
+
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        await super().startup(sockets)
+        self._begun()
+
+
 def server(
-    app: ASGIApp, models: Registry, limits: Limits, journal: Journal | None = None
-) -> uvicorn.Server:
-    """A server of the application; `run` or its own `run(sockets=...)` starts it."""
+    app: ASGIApp,
+    models: Registry,
+    limits: Limits,
+    journal: Journal | None = None,
+    begun: Callable[[], None] = lambda: None,
+) -> Server:
+    """A server of the application; its `run(sockets=[...])` starts it."""
     refusing = SecurityHeaders(Observed(refuse, journal, models.metrics))
     config = uvicorn.Config(
         app,
@@ -75,20 +92,28 @@ def server(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=limits.drain_s,
     )
-    return uvicorn.Server(config)
+    return Server(config, begun)
 
 
 def run(
-    app: ASGIApp, listener: socket.socket, models: Registry, limits: Limits, journal: Journal
+    app: ASGIApp,
+    listener: socket.socket,
+    models: Registry,
+    limits: Limits,
+    journal: Journal,
+    begun: Callable[[], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; then drain and return. For the main thread."""
+    """Serve until SIGTERM or Ctrl-C; then drain and return. For the main thread.
+
+    `begun` is called as soon as requests are answered.
+    """
     logging.getLogger("uvicorn.error").addHandler(JournalHandler(journal))
     logging.getLogger("uvicorn.error").propagate = False
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again, once it drained
         signal.signal(number, _drained)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, _reloader(models, journal))
-    server(app, models, limits, journal).run(sockets=[listener])
+    server(app, models, limits, journal, begun).run(sockets=[listener])
 
 
 def _drained(number: int, frame: FrameType | None) -> None:

@@ -23,14 +23,10 @@ from deepmnist.prediction import check_images
 from deepmnist.rejection import Scores
 from deepmnist.service.failures import Refusal
 from deepmnist.service.limits import Limits
-from deepmnist.service.schemas import TensorMetadata
+from deepmnist.service.schemas import OUTPUTS, TensorMetadata
 
 INPUT = "image"
 DTYPES: dict[str, Any] = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
-DATATYPES = ("FP32", "FP32", "FP32", "BYTES", "BOOL")
-OUTPUTS = dict(
-    zip(("probabilities", "single", "confidence", "label", "accepted"), DATATYPES, strict=True)
-)
 
 Images = NDArray[np.uint8 | np.floating]
 T = TypeVar("T")

@@ -33,6 +33,7 @@ from deepmnist.service.routes import (
     responded,
 )
 from deepmnist.service.schemas import (
+    OUTPUTS,
     ModelStatus,
     Outputs,
     Predictions,
@@ -177,7 +178,7 @@ def _response(found: Served, scores: Any, by_rows: bool) -> Response:
     batcher = found.batcher
     columns = {
         name: tensors.plain(tensors.output(name, scores, batcher.class_names, batcher.threshold))
-        for name in tensors.OUTPUTS
+        for name in OUTPUTS
     }
     if not by_rows:
         return responded({"outputs": columns})
