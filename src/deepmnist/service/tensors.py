@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
@@ -26,6 +27,7 @@ from deepmnist.service.limits import Limits
 from deepmnist.service.schemas import OUTPUTS, TensorMetadata
 
 INPUT = "image"
+OUT_OF_BYTES = f"{INPUT} of UINT8 must lie in 0..255"
 DTYPES: dict[str, Any] = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
 
 Images = NDArray[np.uint8 | np.floating]
@@ -101,10 +103,9 @@ def of_bytes(content: bytes, datatype: str, count: int) -> Images:
 def of_json(raw: bytes, datatype: str, count: int) -> Images:
     """`count` images out of a JSON array, flat or nested; 400 where they are none."""
     try:
-        numbers: Any = _FLAT[datatype].decode(raw)
+        found = _flat_array(_FLAT[datatype].decode(raw), datatype)
     except INVALID:
-        numbers = decoded(_NESTED[datatype].decode, raw)
-    found = _array(numbers, datatype)
+        found = _array(decoded(_NESTED[datatype].decode, raw), datatype)
     if found.size != count * SIDE * SIDE:
         raise Refusal(
             400, f"{INPUT} has {found.size:,} numbers; {count} images have {count * SIDE * SIDE:,}"
@@ -112,12 +113,22 @@ def of_json(raw: bytes, datatype: str, count: int) -> Images:
     return checked(found.reshape(count, SIDE, SIDE))
 
 
+def _flat_array(numbers: list[Any], datatype: str) -> NDArray[Any]:
+    """Of a plain list: by Python's own arrays, which take half as long as NumPy over it."""
+    if datatype == "FP32":
+        return np.frombuffer(array("f", numbers), np.float32)
+    try:
+        return np.frombuffer(bytes(numbers), np.uint8)
+    except (OverflowError, ValueError):
+        raise Refusal(400, OUT_OF_BYTES) from None
+
+
 def _array(numbers: Any, datatype: str) -> NDArray[Any]:
     try:
         with np.errstate(all="ignore"):  # too large becomes infinite, and is refused as such
             return np.array(numbers, DTYPES[datatype])
     except OverflowError:
-        raise Refusal(400, f"{INPUT} of {datatype} must lie in 0..255") from None
+        raise Refusal(400, OUT_OF_BYTES) from None
     except ValueError:
         raise Refusal(400, f"{INPUT} has rows of different lengths") from None
 
@@ -186,5 +197,4 @@ def packed(value: NDArray[Any] | list[str]) -> bytes:
     if isinstance(value, list):
         texts = [text.encode() for text in value]
         return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
-    kind = "<f4" if value.dtype.kind == "f" else "?"
-    return np.ascontiguousarray(value, kind).tobytes()
+    return value.astype("<f4" if value.dtype.kind == "f" else "?", copy=False).tobytes()
