@@ -16,6 +16,7 @@ COMMANDS = [
     "read",
     "improve",
     "export",
+    "serve",
     "data",
     "data list",
     "data get",

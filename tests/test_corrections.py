@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, corrections, images, prediction, reader
-from deepmnist.cli import read as read_command
+from deepmnist import cli, corrections, images, prediction, reader, transcription
 from deepmnist.errors import DataError
 from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
 from tests.writing import Grey, PlainHandPredictor, page
@@ -29,7 +28,7 @@ def saved(path: Path, picture: Grey) -> Path:
 def answers(path: Path, picture: Grey) -> list[dict[str, Any]]:
     """What `read --format json` prints of a picture."""
     found = reader.read(picture, PlainHandPredictor())
-    return json.loads(json.dumps([read_command._plain(read_command.Answer(str(path), found))]))
+    return json.loads(json.dumps([transcription.plain(transcription.Answer(str(path), found))]))
 
 
 def refusal(path: Path) -> str:
@@ -93,8 +92,7 @@ def test_what_read_prints_comes_back_with_its_labels_put_right(
     picture = page("2050", "394")
     saved(tmp_path / "photos" / "page.png", picture)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(read_command, "opened", lambda model: None)
-    monkeypatch.setattr(prediction, "open_bundle", lambda opened: PlainHandPredictor())
+    monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
     monkeypatch.setattr("sys.argv", ["deepmnist", "read", "photos/page.png", "--format", "json"])
     with pytest.raises(SystemExit):
         cli.main()

@@ -42,10 +42,10 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
-@pytest.mark.parametrize(
-    "command",
-    [[], ["train"], ["evaluate"], ["predict"], ["read"], ["improve"], ["export"], ["data"]],
-)
+COMMANDS = ("train", "evaluate", "predict", "read", "improve", "export", "serve", "data")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (
         "from deepmnist.cli import main\n"

@@ -35,9 +35,10 @@ STDIN = "-"
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
 
-_TOO_LARGE = (
-    f"is too large: at most {MAX_PICTURE_PIXELS:,} pixels are decoded; save it in a smaller size"
-)
+
+def _too_large(most: int) -> str:
+    return f"is too large: at most {most:,} pixels are decoded; save it in a smaller size"
+
 
 Grey = NDArray[np.uint8]
 
@@ -82,21 +83,23 @@ def decode(data: bytes, name: str) -> Grey:
     return _decoded(data, name, None).grey
 
 
-def decode_reduced(data: bytes, name: str, enough: int) -> Picture:
+def decode_reduced(data: bytes, name: str, enough: int, most_pixels: int | None = None) -> Picture:
     """The same, but a JPEG may come reduced by 2, 4 or 8, which is faster.
 
-    Its longest side keeps at least `enough` pixels, where it has them.
+    Its longest side keeps at least `enough` pixels, where it has them. `most_pixels`: a lower
+    limit than MAX_PICTURE_PIXELS.
     """
-    return _decoded(data, name, enough)
+    return _decoded(data, name, enough, most_pixels)
 
 
-def _decoded(data: bytes, name: str, enough: int | None) -> Picture:
+def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None = None) -> Picture:
     shown = _shown(name)
+    most = MAX_PICTURE_PIXELS if most_pixels is None else most_pixels
     _check_bytes(data, shown)
     try:
         with _opened(data) as picture:
             width, height = picture.size
-            _check_pixels(width, height, shown)
+            _check_pixels(width, height, shown, most)
             if enough is not None:
                 _draft(picture, enough)
             reduced = picture.size != (width, height)
@@ -108,7 +111,7 @@ def _decoded(data: bytes, name: str, enough: int | None) -> Picture:
     except PictureError:
         raise
     except Image.DecompressionBombError:  # twice Pillow's own limit, which is above ours
-        raise PictureError(f"{shown} {_TOO_LARGE}") from None
+        raise PictureError(f"{shown} {_too_large(most)}") from None
     except UnidentifiedImageError:
         raise PictureError(
             f"{shown} is no picture deepmnist can read, or has no pixels, or is cut off early; "
@@ -139,9 +142,9 @@ def _check_bytes(data: bytes, shown: str) -> None:
         )
 
 
-def _check_pixels(width: int, height: int, shown: str) -> None:
-    if width * height > MAX_PICTURE_PIXELS:
-        raise PictureError(f"{shown} of {width} x {height} pixels {_TOO_LARGE}")
+def _check_pixels(width: int, height: int, shown: str, most: int) -> None:
+    if width * height > most:
+        raise PictureError(f"{shown} of {width} x {height} pixels {_too_large(most)}")
 
 
 _QUIET = threading.Lock()  # the warning filters belong to the whole process

@@ -53,8 +53,11 @@ class Rejecting(Protocol):
         ...
 
 
-def scores(predictor: _Answering, images: NDArray[np.uint8]) -> Scores:
-    """Scores of images uint8 (n, 28, 28) by any predictor. An image of zeros is never a digit."""
+def scores(predictor: _Answering, images: NDArray[np.uint8 | np.floating]) -> Scores:
+    """Scores of images (n, 28, 28), uint8 0..255 or float 0..1, by any predictor.
+
+    An image of zeros is never a digit.
+    """
     if isinstance(predictor, Rejecting):
         found = predictor.scores(images)
     else:

@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 
 from deepmnist import cli, prediction, reader
-from deepmnist.cli import read
 from tests.writing import PlainHandPredictor, page
 
 
@@ -21,8 +20,7 @@ from tests.writing import PlainHandPredictor, page
 def deepmnist(monkeypatch, capsys, tmp_path):
     """Run a command in an empty folder with a made-up model: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(read, "opened", lambda model: None)
-    monkeypatch.setattr(prediction, "open_bundle", lambda opened: PlainHandPredictor())
+    monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
 
     def run(*arguments: object) -> tuple[int, str, str]:
         given = ["deepmnist", "read", *map(str, arguments), "--model", "any"]

@@ -11,14 +11,14 @@ import warnings
 
 import typer
 
-from deepmnist.cli import data, evaluate, export, improve, predict, read, train
+from deepmnist.cli import data, evaluate, export, improve, predict, read, serve, train
 from deepmnist.errors import DeepMNISTError
 
 INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
 
 app = typer.Typer(
     name="deepmnist",
-    help="Handwritten digits: train, evaluate, predict, read, improve, export.",
+    help="Handwritten digits: train, evaluate, predict, read, improve, export, serve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,6 +30,7 @@ app.command("predict")(predict.predict)
 app.command("read")(read.read)
 app.command("improve")(improve.improve)
 app.command("export")(export.export)
+app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 
 

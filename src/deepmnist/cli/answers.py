@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
-VERDICT = ("label", "probability", "confidence", "accepted", "reason")
 
 
 class Format(StrEnum):
@@ -22,12 +21,7 @@ class Format(StrEnum):
     csv = "csv"
 
 
-def verdict(found: Prediction | Digit) -> dict[str, str | float | bool | None]:
-    """An answer's VERDICT, by name."""
-    return {name: getattr(found, name) for name in VERDICT}
-
-
 def cells(found: Prediction | Digit) -> list[str]:
-    """An answer's VERDICT as cells of a CSV."""
+    """An answer's verdict.FIELDS as cells of a CSV."""
     figures = [f"{found.probability:.6f}", f"{found.confidence:.6f}"]
     return [found.label, *figures, str(found.accepted).lower(), found.reason or ""]

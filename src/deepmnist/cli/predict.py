@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer import Argument, Option
 
+from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
@@ -85,17 +86,17 @@ def _plain(answer: Answer) -> dict[str, Any]:
     found = answer.prediction
     return {
         "path": answer.path,
-        **verdict(found),
+        **verdict.of(found),
         "top": [list(pair) for pair in found.top],
     }
 
 
 def _print_csv(answers: list[Answer]) -> None:
     writer = csv.writer(sys.stdout)
-    writer.writerow(["path", *VERDICT, "error"])
+    writer.writerow(["path", *verdict.FIELDS, "error"])
     for answer in answers:
         found = answer.prediction
-        answered = cells(found) if found else [""] * len(VERDICT)
+        answered = cells(found) if found else [""] * len(verdict.FIELDS)
         writer.writerow([answer.path, *answered, answer.error or ""])
 
 

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
+from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, VERDICT, Format, cells, verdict
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from deepmnist.pictures import Grey
+    from deepmnist.prediction import Predictor
     from deepmnist.reader import Digit, Page
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was read in a picture, or why it could not be read."""
-
-    path: str
-    page: Page | None = None
-    error: str | None = None
+    from deepmnist.transcription import Answer, Way
 
 
 def read(
@@ -56,7 +45,7 @@ def read(
     ] = None,
 ) -> None:
     """Find the digits in each picture and read them, line by line, left to right."""
-    from deepmnist import pictures
+    from deepmnist import pictures, prediction, transcription
     from deepmnist.errors import ConfigError
 
     paths = [path for argument in picture for path in pictures.find([argument])]
@@ -64,8 +53,9 @@ def read(
         raise ConfigError(
             f"--annotate draws one picture; {len(paths)} were given; read them singly"
         )
-    how = _reader(model, expect or [], grid, coverage)
-    answers = [_answer(str(path), how, annotate) for path in paths]
+    how = transcription.way(expect or [], grid, coverage)
+    predictor = prediction.load(models.path(model))
+    answers = [_answer(str(path), predictor, how, annotate) for path in paths]
     PRINTERS[output](answers)
     for answer in answers:
         if answer.page is not None and answer.page.note:
@@ -74,35 +64,8 @@ def read(
         raise typer.Exit(UNREADABLE)
 
 
-def _reader(
-    model: Path | None, expect: list[str], grid: str | None, coverage: float | None
-) -> Callable[[Grey], Page]:
-    """The function that reads one picture as the options say."""
-    from deepmnist import expectation, prediction, reader
-    from deepmnist.errors import ConfigError
-    from deepmnist.grid import read_grid
-
-    expected = expectation.parse(expect) if expect else expectation.ANYTHING
-    if grid is not None and expect:
-        raise ConfigError("--grid and --expect do not go together; give one of them")
-    size = _grid_size(grid) if grid is not None else None
-    predictor = prediction.load(models.path(model))
-    if size is not None:
-        return lambda picture: read_grid(picture, predictor, *size, coverage)
-    return lambda picture: reader.read(picture, predictor, expected, coverage)
-
-
-def _grid_size(text: str) -> tuple[int, int]:
-    from deepmnist.errors import ConfigError
-
-    found = re.fullmatch(r"([0-9]{1,3})x([0-9]{1,3})", text.lower())
-    if found is None:
-        raise ConfigError(f"--grid {text!r} is no size; give rows x columns, such as 9x9")
-    return int(found[1]), int(found[2])
-
-
-def _answer(path: str, how: Callable[[Grey], Page], annotate: Path | None) -> Answer:
-    from deepmnist import annotation, atomic, pictures, reader
+def _answer(path: str, predictor: Predictor, how: Way, annotate: Path | None) -> Answer:
+    from deepmnist import pictures, transcription
     from deepmnist.errors import PictureError
 
     try:
@@ -110,38 +73,22 @@ def _answer(path: str, how: Callable[[Grey], Page], annotate: Path | None) -> An
             content = sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
         else:
             content = pictures.content(Path(path))
-        picture = pictures.decode_reduced(content, path, reader.WORK_SIDE)
-        page = how(picture.grey)
     except PictureError as error:
-        return Answer(path, error=str(error))
-    if annotate is not None:
-        atomic.write(annotate, annotation.encoded(picture.grey, page))
-    return Answer(path, reader.scaled(page, picture.grey.shape, picture.shape))
+        return transcription.Answer(path, error=str(error))
+    return transcription.transcribe(content, path, predictor, how, annotate)
 
 
 # ---- printing -----------------------------------------------------------------------------------
 
 
 def _print_json(answers: list[Answer]) -> None:
-    print(json.dumps([_plain(answer) for answer in answers], indent=2))
+    from deepmnist import transcription
 
-
-def _plain(answer: Answer) -> dict[str, Any]:
-    if answer.page is None:
-        return {"path": answer.path, "error": answer.error}
-    lines = [
-        {
-            "text": line.text,
-            "probability": line.probability,
-            "digits": [{"box": list(each.box), **verdict(each)} for each in line.digits],
-        }
-        for line in answer.page.lines
-    ]
-    return {"path": answer.path, "lines": lines}
+    print(json.dumps([transcription.plain(answer) for answer in answers], indent=2))
 
 
 PLACE = ("line", "digit", "left", "top", "right", "bottom")
-COLUMNS = ("path", *PLACE, *VERDICT, "error")
+COLUMNS = ("path", *PLACE, *verdict.FIELDS, "error")
 
 
 def _print_csv(answers: list[Answer]) -> None:
@@ -164,7 +111,7 @@ def _numbered(page: Page) -> Iterator[tuple[int, int, Digit]]:
 
 
 def _print_table(answers: list[Answer]) -> None:
-    width = max((len(answer.path) for answer in answers), default=0)
+    width = max((len(answer.path or "") for answer in answers), default=0)
     for answer in answers:
         if answer.page is None:
             print(f"{answer.path:<{width}}  error: {answer.error}")

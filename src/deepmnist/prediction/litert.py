@@ -42,14 +42,17 @@ class LiteRTPredictor(ModelPredictor):
         class_names: Sequence[str],
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
+        split: bool = True,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
-        threshold, coverages: see rejection.py.
+        threshold, coverages: see rejection.py. split: whether a few images may be split between all
+        cores: an answer comes sooner, but costs more, which matters where others wait for theirs.
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
         self._cores = usable_cores()
+        self._split = split
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._sharers: list[_Runner] = []
         self._rest: dict[int, _Runner] = {}
@@ -95,8 +98,9 @@ class LiteRTPredictor(ModelPredictor):
         for size in REST_SIZES:
             while len(images) - done >= size:
                 if size not in self._rest:
-                    split = size * len(self._runtime) > SPLIT_BYTES
-                    self._rest[size] = self._runner(size, threads=self._cores if split else 1)
+                    large = size * len(self._runtime) > SPLIT_BYTES
+                    threads = self._cores if self._split and large else 1
+                    self._rest[size] = self._runner(size, threads)
                 rows = slice(done, done + size)
                 self._rest[size].answer(images[rows], into, rows)
                 done += size

@@ -1,0 +1,169 @@
+"""Which models are served: by name and version, loaded from bundles, replaced while they answer.
+
+A source is NAME=PATH or PATH. A path is a bundle (or a run folder), or a folder whose sub-folders
+are bundles with whole numbers for names, as TensorFlow Serving lays out versions. The highest
+version of a name is its default. Reloading looks at the sources anew: what loads takes its place
+at once, what does not leaves the old one serving.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepmnist import bundle, prediction, rejection
+from deepmnist.contract import SIDE
+from deepmnist.errors import BundleError, ConfigError
+from deepmnist.prediction import Predictor
+from deepmnist.service.batching import Batcher
+from deepmnist.service.metrics import Metrics
+
+DEFAULT_NAME = "digits"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+VERSION = re.compile(r"[1-9][0-9]{0,8}|0")
+
+
+@dataclass(frozen=True)
+class Served:
+    """One version of a model, ready to answer."""
+
+    name: str
+    version: int
+    batcher: Batcher
+    folder: Path | None = None  # None: it came from no bundle
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where versions of a model are looked for."""
+
+    name: str
+    path: Path
+
+
+def sources(arguments: Sequence[str]) -> list[Source]:
+    """The sources that --model names; without any, the model that comes along, named 'digits'.
+
+    ConfigError where a name is none that fits an address.
+    """
+    return [_source(text) for text in arguments] or [Source(DEFAULT_NAME, bundle.SHIPPED)]
+
+
+def _source(text: str) -> Source:
+    name, equals, path = text.partition("=")
+    if not equals or "/" in name:
+        return Source(DEFAULT_NAME, Path(text))
+    if not NAME.fullmatch(name) or not path:
+        raise ConfigError(
+            f"--model {text!r}: give NAME=PATH or PATH, the name in letters, digits, '.', '_', '-'"
+        )
+    return Source(name, Path(path))
+
+
+class Registry:
+    """The models being served. Reading it costs nothing; reloading replaces the whole table."""
+
+    def __init__(self, given: Sequence[Source], metrics: Metrics | None = None) -> None:
+        """Load all. BundleError or ConfigError where one cannot be."""
+        self.metrics = metrics or Metrics()
+        self._sources = list(given)
+        self._table: dict[str, dict[int, Served]] = {}
+        problems = self.reload()
+        if problems:
+            raise problems[0]
+
+    @classmethod
+    def of(cls, models: dict[str, Predictor], metrics: Metrics | None = None) -> Registry:
+        """Predictors served as they are, each as version 1."""
+        registry = cls([], metrics)
+        for name, predictor in models.items():
+            registry._table[name] = {1: registry._served(name, 1, predictor, None)}
+        return registry
+
+    @property
+    def names(self) -> list[str]:
+        """The first is what is asked where no name is given."""
+        return list(self._table)
+
+    def versions(self, name: str) -> list[int]:
+        """Rising; empty for a name that is not known."""
+        return sorted(self._table.get(name, {}))
+
+    def described(self) -> str:
+        """What is served, in words: digits (1, 2), letters (1)."""
+        return ", ".join(
+            f"{name} ({', '.join(map(str, self.versions(name)))})" for name in self.names
+        )
+
+    def find(self, name: str, version: str | None = None) -> Served | None:
+        """A version, the highest if none is named; None where it is not served."""
+        versions = self._table.get(name, {})
+        if version is None:
+            return versions[max(versions)] if versions else None
+        return versions.get(int(version)) if VERSION.fullmatch(version) else None
+
+    def reload(self) -> list[BundleError | ConfigError]:
+        """Load every source anew; the problems met. What could not be loaded stays as it was.
+
+        Not for two threads at once.
+        """
+        table: dict[str, dict[int, Served]] = {}
+        problems: list[BundleError | ConfigError] = []
+        for source in self._sources:
+            versions = table.setdefault(source.name, {})
+            try:
+                found = list(_folders(source, len(versions) + 1))
+            except BundleError as error:
+                problems.append(error)
+                for version, served in self._table.get(source.name, {}).items():
+                    versions.setdefault(version, served)
+                continue
+            for version, folder in found:
+                try:
+                    versions[version] = self._loaded(source, version, folder, versions)
+                except (BundleError, ConfigError) as error:
+                    problems.append(error)
+                    old = self._table.get(source.name, {}).get(version)
+                    if old is not None:
+                        versions.setdefault(version, old)
+        for _ in problems:
+            self.metrics.loaded("refused")
+        self._table = {name: versions for name, versions in table.items() if versions}
+        return problems
+
+    def _loaded(
+        self, source: Source, version: int, folder: Path, taken: dict[int, Served]
+    ) -> Served:
+        if version in taken:
+            raise ConfigError(
+                f"{folder} is version {version} of '{source.name}', which {taken[version].folder} "
+                "is already; give it another name"
+            )
+        predictor = prediction.open_bundle(bundle.load(folder), split=False)
+        predictor.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # runs, or is no model
+        self.metrics.loaded("loaded")
+        return self._served(source.name, version, predictor, folder)
+
+    def _served(self, name: str, version: int, predictor: Predictor, folder: Path | None) -> Served:
+        threshold = rejection.threshold(predictor)
+        observe = self.metrics.observer(name, str(version), threshold)
+        return Served(name, version, Batcher(predictor, observe), folder)
+
+
+def _folders(source: Source, number: int) -> Iterator[tuple[int, Path]]:
+    """Versions and their bundles; a bundle itself has the version `number`."""
+    numbered = [] if (source.path / bundle.MANIFEST).exists() else _numbered(source.path)
+    if not numbered:
+        yield number, source.path
+    yield from ((int(folder.name), folder) for folder in numbered)
+
+
+def _numbered(path: Path) -> list[Path]:
+    try:
+        return [each for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
+    except OSError:  # bundle.load says what is wrong with it
+        return []
