@@ -61,17 +61,18 @@ def main(
 
 def _exported(folder: Path, kind: Kind, data_dir: Path | None) -> dict[str, Exported]:
     """Every file of a kind that can be had, by format and precision."""
-    return {
-        f"{name} {precision}": exporting.export(
-            folder / f"{kind}-{precision}{how.suffix}",
-            name,
-            precision=precision,
-            kind=kind,
-            data_dir=data_dir,
-        )
-        for name, how in FORMATS.items()
-        for precision in how.precisions[kind]
-    }
+    found = {}
+    for name, how in FORMATS.items():
+        for precision in how.precisions[kind]:
+            print(f"exporting a {kind} as {name}, {precision}", flush=True)
+            found[f"{name} {precision}"] = exporting.export(
+                folder / f"{kind}-{precision}{how.suffix}",
+                name,
+                precision=precision,
+                kind=kind,
+                data_dir=data_dir,
+            )
+    return found
 
 
 def measured(
