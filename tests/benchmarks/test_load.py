@@ -47,5 +47,5 @@ def test_a_paced_run_keeps_its_rate(service: Running) -> None:
 
 
 def test_an_answer_that_is_not_200_ends_the_run(service: Running) -> None:
-    with pytest.raises(RuntimeError, match="the answer is b'HTTP/1.1 404"):
+    with pytest.raises(RuntimeError, match=r"the answer is b'HTTP/1\.1 404"):
         load.run(service.port, load.post("/nothing", b"", "text/plain"), 1, 1)
