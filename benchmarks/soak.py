@@ -3,11 +3,11 @@
     python -m benchmarks.soak [--minutes 10]
 
 Good clients ask by each protocol and know what must come, bit for bit, from the same model in this
-process. Hostile ones send what is no request, too much, too slowly, or leave; each knows which
-refusals are right. An answer that differs, a 500, or a good client refused is a failure; one that is
-told 503 comes again, since the hostile may take all connections for a moment. Memory is
-the service's resident set, looked at each second; its growth is from the end of the first fifth,
-when all buffers have been used, to the end: medians of a tenth of the run.
+process; one told 503 comes again, since the hostile may take all connections for a moment. Hostile
+ones send what is no request, too much, too slowly, or leave; each knows which refusals are right.
+An answer that differs, a 500, or a good client refused is a failure. Memory is the service's
+resident set, looked at each second; its growth is from the end of the first fifth, when all buffers
+have been used, to the end: medians of a tenth of the run.
 """
 
 from __future__ import annotations
