@@ -3,10 +3,11 @@
     python -m benchmarks.soak [--minutes 10]
 
 Good clients ask by each protocol and know what must come, bit for bit, from the same model in this
-process. Hostile ones send what is no request, too much, too slowly, or leave; each knows which
-refusals are right. An answer that differs, a 500, or a good client refused is a failure. Memory is
-the service's resident set, looked at each second; its growth is from the end of the first fifth,
-when all buffers have been used, to the end: medians of a tenth of the run.
+process; one told 503 comes again, since the hostile may take all connections for a moment. Hostile
+ones send what is no request, too much, too slowly, or leave; each knows which refusals are right.
+An answer that differs, a 500, or a good client refused is a failure. Memory is the service's
+resident set, looked at each second; its growth is from the end of the first fifth, when all buffers
+have been used, to the end: medians of a tenth of the run.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ SEND_S = 3  # seconds that the service gives a client here, so that slow ones ar
 MIB = 2**20
 GROWTH_MIB = 16  # more than this is a leak
 CONNECTIONS = 64
+RETRIES, RETRY_S = 10, 0.5  # of a good client that is told 503
 
 Client = Callable[[random.Random], None]
 
@@ -76,6 +78,7 @@ def main(
         "minutes": minutes,
         "requests": dict(sorted(soak.requests.items())),
         "statuses": {str(status): n for status, n in sorted(soak.statuses.items())},
+        "retried": soak.retried,
         "wrong": soak.wrong[:20],
         "wrong_count": len(soak.wrong),
         "answers_at_the_end": alive,
@@ -147,6 +150,7 @@ class Soak:
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
+        self.retried = 0  # good requests that were told 503 and came again
         self._lock = threading.Lock()
 
     def repeat(self, name: str, client: Client, stop: float, seed: int) -> None:
@@ -199,11 +203,17 @@ class Soak:
             "about": self.about,
         }
 
-    def _right(self, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        status, content = self._ask("POST", path, body, headers)
-        if status != 200:
-            raise WrongAnswerError(f"{status} to {path}: {content[:200]!r}")
-        return content
+    def _right(self, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
+        """The answer to a good request; one told to come again does so, as a good client will."""
+        for _ in range(RETRIES):
+            status, content = self._ask("POST" if body else "GET", path, body, headers or {})
+            if status == 200:
+                return content
+            if status != 503:
+                break
+            self.retried += 1
+            time.sleep(RETRY_S)
+        raise WrongAnswerError(f"{status} to {path}: {content[:200]!r}")
 
     def _some(self, random_: random.Random) -> list[int]:
         return [random_.randrange(64) for _ in range(random_.choice((1, 1, 1, 2, 8, 40)))]
@@ -264,9 +274,7 @@ class Soak:
     def about(self, random_: random.Random) -> None:
         """What is told besides; not as often, for it says much."""
         for path in ("/metrics", "/v2/models/digits", "/v1/models/digits", "/openapi.json"):
-            status, _ = self._ask("GET", path, b"", {})
-            if status != 200:
-                raise WrongAnswerError(f"{status} to {path}")
+            self._right(path)
         time.sleep(0.2)
 
     # ---- hostile ---------------------------------------------------------------------------------
