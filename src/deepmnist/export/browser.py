@@ -67,6 +67,14 @@ def layers(net: keras.Model) -> bytes | None:
     return litert.converted(look)
 
 
+def put_layers(net: keras.Model, folder: Path) -> bool:
+    """Write a net's layers into the folder of a bundle; False, and nothing, where it has none."""
+    shown = layers(net)
+    if shown is not None:
+        (folder / bundle.LAYERS).write_bytes(shown)
+    return shown is not None
+
+
 def _single(net: keras.Model) -> keras.Model:
     """The net, or the first of those it is made of."""
     return next((part for part in net.layers if isinstance(part, keras.Model)), net)
@@ -94,17 +102,15 @@ def add_layers(opened: bundle.Bundle) -> bundle.Bundle:
     BundleError where its net shows none; StorageError where the system refuses.
     """
     net = weights.read(opened, [len(opened.manifest.class_names) + more for more in (0, 1)])
-    shown = layers(net)
-    if shown is None:
-        raise BundleError(
-            f"{opened.weights} has no {SHOWN} convolution layers to show; use it without them"
-        )
 
     def fill(unfinished: Path) -> None:
         for name in opened.manifest.files:
             shutil.copy2(opened.folder / name, unfinished / name)
         (unfinished / bundle.CARD).write_text(card.render(opened.manifest), encoding="utf-8")
-        (unfinished / bundle.LAYERS).write_bytes(shown)
+        if not put_layers(net, unfinished):
+            raise BundleError(
+                f"{opened.weights} has no {SHOWN} convolutions to show; use it without them"
+            )
 
     return bundle.save(opened.folder, opened.manifest, fill)
 

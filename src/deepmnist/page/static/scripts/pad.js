@@ -70,7 +70,6 @@ export class Pad {
   #down(event) {
     if (this.#pointer !== null || event.button !== 0) return;
     event.preventDefault();
-    this.#canvas.focus({ preventScroll: true });
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.picture = null;

@@ -40,12 +40,13 @@ export function showBars(list, probabilities) {
 }
 
 export function showSeen(canvas, seen) {
-  paint(canvas, SIDE, SIDE, (index) => [colour(canvas, "--ink"), seen[index] / 255]);
+  const ink = colour("--ink");
+  paint(canvas, SIDE, SIDE, (index) => [ink, seen[index] / 255]);
 }
 
 /** The strokes, coloured by how much the answer leans on each part; grey while that is not known. */
 export function showHeat(canvas, seen, heat) {
-  const [plain, strong] = [colour(canvas, "--faint"), colour(canvas, "--accent")];
+  const [plain, strong] = [colour("--faint"), colour("--accent")];
   const most = heat ? Math.max(...heat.map((each, index) => (seen[index] > 64 ? each : 0)), 1e-6) : 1;
   const small = surface(SIDE, SIDE);
   paint(small.canvas, SIDE, SIDE, (index) => {
@@ -62,7 +63,8 @@ export function showHeat(canvas, seen, heat) {
 export function showMaps(canvas, note, { values, shape: [, height, width, count] }) {
   const columns = Math.ceil(Math.sqrt(count));
   const rows = Math.ceil(count / columns);
-  const most = Math.max(...values, 1e-6);
+  const most = values.reduce((one, other) => Math.max(one, other), 1e-6);
+  const ink = colour("--ink");
   const across = columns * (width + GAP) - GAP;
   paint(canvas, across, rows * (height + GAP) - GAP, (index) => {
     const [row, column] = [Math.floor(index / across), index % across];
@@ -70,7 +72,7 @@ export function showMaps(canvas, note, { values, shape: [, height, width, count]
     const [y, x] = [row % (height + GAP), column % (width + GAP)];
     if (map >= count || y >= height || x >= width) return [[0, 0, 0], 0];
     const share = Math.max(0, values[(y * width + x) * count + map]) / most;
-    return [colour(canvas, "--ink"), 0.05 + 0.95 * share ** 0.7];
+    return [ink, 0.05 + 0.95 * share ** 0.7];
   });
   note.textContent = `${count} maps of ${height} × ${width}: where each found what it looks for.`;
 }
@@ -89,7 +91,7 @@ function paint(canvas, width, height, level) {
 }
 
 /** [red, green, blue] of a custom property of the page's style, which all are #rrggbb. */
-function colour(_, name) {
+function colour(name) {
   const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
 }
