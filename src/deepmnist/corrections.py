@@ -2,9 +2,10 @@
 
 Four forms: a folder of pictures by class (0 to 9, and `none` for what is no digit), each prepared
 as `predict` prepares it; a ZIP of one, as the page gives it; the JSON that `read --format json`
-prints, its labels put right, each box seen as `read` saw it; a folder of such JSON files. Every label in it is taken for true, corrected
-or not. Files are taken to be hostile: sizes are bounded, and what is wrong is a DataError of one
-line that says where. How a net learns from them is improvement.py's business.
+prints, its labels put right, each box seen as `read` saw it; a folder of such JSON files. Every
+label in it is taken for true, corrected or not. Files are taken to be hostile: sizes are bounded,
+and what is wrong is a DataError of one line that says where. How a net learns from them is
+improvement.py's business.
 """
 
 from __future__ import annotations

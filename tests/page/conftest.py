@@ -11,17 +11,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from deepmnist import bundle, page
 from deepmnist.page import runtime
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="no playwright: pip install 'deepmnist[dev]'"
-)
-Browser, Page = playwright.Browser, playwright.Page
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 UNDER = "/any/path/"  # the page must work wherever it lies
@@ -108,6 +106,9 @@ def site(assets: dict[str, page.Asset]) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright: pip install 'deepmnist[dev]'"
+    )
     path = chromium()
     if path is None:
         pytest.skip("no Chromium: install Debian's chromium, or name one in DEEPMNIST_CHROMIUM")
@@ -145,9 +146,7 @@ def own_tab(browser: Browser, site: Site) -> Iterator[Page]:
 
 
 @contextmanager
-def opened(
-    browser: Browser, site: Site, **options: object
-) -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, site: Site, **options: object) -> Iterator[tuple[Page, list[str]]]:
     """A tab with the page, of a context with these options, and all that goes wrong in it."""
     context = browser.new_context(**options)  # type: ignore[arg-type]
     shown = context.new_page()

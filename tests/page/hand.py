@@ -1,10 +1,12 @@
-"""A hand that writes the ten digits with strokes, in a box of one by one, downwards and rightwards."""
+"""A hand that writes the ten digits with strokes, in a box of one by one."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 Point = tuple[float, float]
 Stroke = list[Point]
@@ -68,7 +70,7 @@ def answers(tab: Page) -> int:
 
 
 def until(tab: Page, expression: str) -> None:
-    """Wait until a JavaScript expression holds. The page's policy forbids Playwright's own waiting."""
+    """Wait until a JavaScript expression holds; Playwright's own way the page's policy forbids."""
     for _ in range(WAIT_S * 100):
         if tab.evaluate(expression):
             return

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,13 +17,11 @@ from PIL import Image
 from deepmnist import bundle, canvas, corrections, images, prediction, rejection
 from deepmnist.export import golden
 from deepmnist.page import files
-
-pytest.importorskip("playwright.sync_api", reason="no playwright: pip install 'deepmnist[dev]'")
-
-from playwright.sync_api import Browser, Page
-
 from tests.page.conftest import Site, opened, served
 from tests.page.hand import DIGITS, answers, line, until, write
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 SEEN_LEVELS = 1  # of 255, by which runtimes of one file may differ
 CANVAS_LEVELS = 1  # of 255, by which the two ways onto the canvas may
@@ -124,7 +122,8 @@ def test_what_the_net_saw_its_layers_and_what_decided_are_shown(tab: Page) -> No
           const copy = new OffscreenCanvas(heat.width, heat.height).getContext("2d");
           copy.drawImage(heat, 0, 0);
           const { data } = copy.getImageData(0, 0, heat.width, heat.height);
-          const coloured = (_, at) => data[4 * at + 3] > 200 && data[4 * at] > data[4 * at + 2] + 90;
+          const coloured = (_, at) => data[4 * at + 3] > 200
+            && data[4 * at] > data[4 * at + 2] + 90;
           return Array.from({ length: data.length / 4 }).filter(coloured).length > 100;
         })()""",
     )
@@ -160,7 +159,13 @@ def test_a_server_reads_several_digits_in_a_picture_where_one_asks_it_to(
     tab: Page, site: Site
 ) -> None:
     upload(tab, golden.pictures()["plain-3"])
-    verdict = {"label": "4", "probability": 0.9, "confidence": 0.9, "accepted": True, "reason": None}
+    verdict = {
+        "label": "4",
+        "probability": 0.9,
+        "confidence": 0.9,
+        "accepted": True,
+        "reason": None,
+    }
     site.read = 200, json.dumps([{"path": "-", "lines": [{"digits": [verdict, verdict]}]}]).encode()
     tab.click("#ask")
     until(tab, "document.querySelectorAll('#digits button').length === 2")
@@ -182,7 +187,8 @@ def in_browser(shared: tuple[Page, list[str]]) -> dict[str, dict[str, Any]]:
             import("./scripts/reader.js"), import("./scripts/verdict.js"),
             fetch("model.json").then((answer) => answer.json())]);
           const model = new Model();
-          const text = (bytes) => btoa(Array.from(bytes, (each) => String.fromCharCode(each)).join(""));
+          const mark = (byte) => String.fromCharCode(byte);
+          const text = (bytes) => btoa(Array.from(bytes, mark).join(""));
           const found = {};
           for (const [name, content] of Object.entries(given)) {
             const bytes = Uint8Array.from(atob(content), (mark) => mark.charCodeAt(0));
@@ -396,7 +402,13 @@ def test_without_the_runtime_the_server_reads(
     monkeypatch.setattr(files.runtime, "complete", lambda: False)
     without = files.assets(bundle.load(bundle.SHIPPED))
     assert not [name for name in without if name.startswith("runtime/")]
-    verdict = {"label": "4", "probability": 0.9, "confidence": 0.9, "accepted": True, "reason": None}
+    verdict = {
+        "label": "4",
+        "probability": 0.9,
+        "confidence": 0.9,
+        "accepted": True,
+        "reason": None,
+    }
     with served(without) as site, opened(browser, site) as (tab, faults):
         site.read = 200, json.dumps([{"path": "-", "lines": [{"digits": [verdict]}]}]).encode()
         write(tab, 1)

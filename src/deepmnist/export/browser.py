@@ -4,8 +4,8 @@ The preparation, from a picture to an image, knows no net: it is made once, by c
 the package. The layers show what a net's first two convolutions made of an image; they are an
 optional file of a bundle.
 
-    python -m deepmnist.export.browser preparation        writes the package's file anew
-    python -m deepmnist.export.browser layers BUNDLE      adds the layers to a bundle, or renews them
+    python -m deepmnist.export.browser preparation       writes the package's file anew
+    python -m deepmnist.export.browser layers [BUNDLE]   adds the layers to a bundle, or renews them
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ def preparation() -> bytes:
 
 
 def layers(net: keras.Model) -> bytes | None:
-    """A .tflite file: `image` float32 (1, 28, 28) in 0..1 -> `first`, `second` float32 (1, h, w, c).
+    """A .tflite file: `image` float32 (1, 28, 28) in 0..1 -> `first` and `second`.
 
-    The maps of the first two convolutions, after their activation; of several nets in one, the
-    first one's. None where the net has no two.
+    These are the maps of the first two convolutions once activated, float32 (1, height, width,
+    maps); of several nets in one, the first one's. None where the net has no two.
     """
     shown = _maps(net)
     if len(shown) < SHOWN:
         return None
-    answer = litert.frozen(keras.Model(_single(net).inputs, shown))
+    answer = litert.frozen(keras.Model(_single(net).input, shown))
 
     @tf.function(
         input_signature=[tf.TensorSpec((1, SIDE, SIDE), tf.float32, name="image")],
@@ -83,9 +83,7 @@ def _single(net: keras.Model) -> keras.Model:
 def _maps(net: keras.Model) -> list[keras.KerasTensor]:
     """What each of the first convolutions gives, in order, once activated."""
     parts = iter(_single(net).layers)
-    found = (
-        _activated(part, parts) for part in parts if isinstance(part, keras.layers.Conv2D)
-    )
+    found = (_activated(part, parts) for part in parts if isinstance(part, keras.layers.Conv2D))
     return [output for output, _ in zip(found, range(SHOWN), strict=False)]
 
 

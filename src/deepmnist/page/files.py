@@ -51,7 +51,9 @@ _DIRECTIVES = (
     "base-uri 'none'",
     "form-action 'none'",
 )
-META_POLICY = "; ".join(_DIRECTIVES)  # the same as a <meta> of the page has it, who may not say more
+META_POLICY = "; ".join(
+    _DIRECTIVES
+)  # the same as a <meta> of the page has it, who may not say more
 POLICY = f"{META_POLICY}; frame-ancestors 'none'"
 
 
@@ -66,8 +68,8 @@ class Asset:
 def assets(opened: bundle.Bundle) -> dict[str, Asset]:
     """The page's files by URL, relative to the page's own; `index.html` is the page itself.
 
-    Without the runtime's files (runtime.complete) the page asks the server it came from. BundleError
-    where the model's classes are not the digits.
+    Without the runtime's files (runtime.complete) the page asks the server it came from.
+    BundleError where the model's classes are not the digits.
     """
     _check_digits(opened)
     with_runtime = runtime.complete()

@@ -1,4 +1,4 @@
-"""The runtime that the page runs models with: LiteRT.js, fetched from npm when deepmnist is installed.
+"""The runtime that the page runs models with: LiteRT.js, fetched from npm at installation.
 
     python -m deepmnist.page.runtime        (also a build hook: hatch_build.py)
 
@@ -68,7 +68,11 @@ PACKAGES = (
         "3e51a66cc3aaf568ad5fb14ed2385b749c3d1ad85ab6ccae0905e34edff0259a"
         "3414b6b0e3cab8b73f08c2a82a08892f8981abf4e1432f59029cde27cd6a3225",
         (
-            File("package/dist/index.js", "litert.js", "fb543bee1fae4a001d7ca83b5c22c4b4be1ddf475bf2f6259b85189d1e328f69"),
+            File(
+                "package/dist/index.js",
+                "litert.js",
+                "fb543bee1fae4a001d7ca83b5c22c4b4be1ddf475bf2f6259b85189d1e328f69",
+            ),
             File(
                 "package/wasm/litert_wasm_compat_internal.js",
                 "litert_wasm_compat_internal.js",
@@ -86,7 +90,13 @@ PACKAGES = (
         "2.5.3",
         "e1f262c3ab4142722cfb48c7fce435ea760e89297cffecd99e7e61dae97c6932"
         "878b4e6c56a656e7cd139a4efca42da44f7f40f4e60155d15ac2d799fec23591",
-        (File("package/dist/index.js", "wasm_utils.js", "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2"),),
+        (
+            File(
+                "package/dist/index.js",
+                "wasm_utils.js",
+                "e0e20bc28ab001ac732cf40d15b6eebd24fb0deaeb95eeba5100f51eebf015f2",
+            ),
+        ),
     ),
 )
 # A worker knows no import maps: the one import by a package's name becomes one by path.
