@@ -138,6 +138,26 @@ def test_what_the_net_saw_its_layers_and_what_decided_are_shown(tab: Page) -> No
     assert tab.inner_text("#first-note").startswith("32 maps of 12 × 12")
 
 
+def test_a_finger_draws_as_a_mouse_does(browser: Browser, site: Site) -> None:
+    with opened(browser, site, is_mobile=True, has_touch=True) as (tab, faults):
+        box = tab.locator("#pad").bounding_box()
+        assert box is not None
+        finger = tab.context.new_cdp_session(tab)
+        (stroke,) = DIGITS[2]
+        for number, (x, y) in enumerate(stroke):
+            kind = "touchMove" if number else "touchStart"
+            place = {
+                "x": box["x"] + box["width"] * (0.3 + 0.4 * x),
+                "y": box["y"] + box["height"] * (0.1 + 0.8 * y),
+            }
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        until(tab, "Number(document.body.dataset.answers ?? 0) > 0")
+        assert digits(tab) == ["2"]
+        assert tab.evaluate("scrollY") == 0
+        assert faults == []
+
+
 # ---- pictures -----------------------------------------------------------------------------------
 
 

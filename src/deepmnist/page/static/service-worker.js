@@ -32,6 +32,7 @@ async function answered(request) {
   const page = request.mode === "navigate" && isOwnPage(request.url);
   const found = await (await caches.open(CACHE)).match(page ? PAGE : request.url, {
     ignoreSearch: true,
+    ignoreVary: true,
   });
   return found ?? fetch(request);
 }

@@ -10,6 +10,7 @@ import { judged } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 const NONE = "none"; // the label of what is no digit
+const BETWEEN_MS = 60; // while a stroke is drawn, it is read no more often
 
 const model = await (await fetch("model.json")).json();
 const net = model.runtime ? new Model() : null;
@@ -26,10 +27,13 @@ let said = 0; // answers so far
 
 let reading = false;
 let again = false;
+let lastRead = 0;
 
 /** Reads what is on the pad; while that goes on, only the newest state waits. */
-async function changed() {
+async function changed(finished) {
   showTools();
+  if (!finished && performance.now() - lastRead < BETWEEN_MS) return;
+  lastRead = performance.now();
   if (reading) {
     again = true;
     return;
@@ -168,7 +172,7 @@ function show(found) {
   document.body.classList.toggle("many", lines.flat().length > 1);
   $("digits").replaceChildren(...lines.map(lineElement));
   $("words").textContent = digit ? sentence(digit) : "Nothing written yet.";
-  showBars($("bars"), digit?.probabilities);
+  showBars($("bars"), digit?.probabilities, digit?.verdict.accepted);
   showInside(digit);
   showCorrecting(digit);
 }

@@ -27,7 +27,8 @@ export function makeBars(list, names) {
   }));
 }
 
-export function showBars(list, probabilities) {
+export function showBars(list, probabilities, accepted) {
+  list.classList.toggle("doubtful", !accepted);
   const best = probabilities ? Math.max(...probabilities) : null;
   [...list.children].forEach((item, index) => {
     const share = probabilities ? probabilities[index] : 0;

@@ -45,11 +45,13 @@ function smooth(context, points) {
   context.lineTo(...points[points.length - 1]);
 }
 
+let small = null; // made once: a canvas is dear
+
 /** Strokes, dark on light in the middle of a canvas: Uint8Array of 256 * 256. */
 export function canvasOfStrokes(strokes) {
   const { left, top, right, bottom } = boxOf(strokes);
   const scale = DIGIT / Math.max(right - left, bottom - top, LEAST);
-  const context = surface(SIDE, SIDE);
+  const context = (small ??= surface(SIDE, SIDE));
   context.fillStyle = "#fff";
   context.fillRect(0, 0, SIDE, SIDE);
   context.strokeStyle = "#000";
