@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepmnist import bundle, canvas, corrections, images, prediction, rejection
+from deepmnist import bundle, canvas, corrections, images, pictures, prediction, rejection
 from deepmnist.export import golden
 from deepmnist.page import files
 from tests.page.conftest import Site, opened, served
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SEEN_LEVELS = 1  # of 255, by which runtimes of one file may differ
 CANVAS_LEVELS = 1  # of 255, by which the two ways onto the canvas may
-PROBABILITY = 1e-3  # by which they may, from the same canvas
+PROBABILITY = 1e-5  # by which they may, from the same canvas
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
@@ -58,7 +58,7 @@ def test_each_digit_drawn_by_strokes_is_read_and_accepted(tab: Page) -> None:
 
 
 def test_an_answer_comes_soon_after_the_stroke(tab: Page) -> None:
-    """The best of ten, since other work on the machine is no fault of the page's."""
+    """The best of five, since other work on the machine is no fault of the page's."""
     tab.evaluate(
         """() => {
           window.waited = [];
@@ -68,7 +68,7 @@ def test_an_answer_comes_soon_after_the_stroke(tab: Page) -> None:
             .observe(document.body, { attributes: true, attributeFilter: ["data-answers"] });
         }"""
     )
-    for digit in DIGITS:
+    for digit in range(5):
         tab.keyboard.press("Escape")
         write(tab, digit)
     assert min(tab.evaluate("waited")) < 100  # milliseconds
@@ -239,6 +239,26 @@ def test_the_browser_s_canvas_is_python_s(in_browser: dict[str, dict[str, Any]])
         assert apart.max() <= CANVAS_LEVELS, name
 
 
+@pytest.mark.parametrize("opaque", [1.0, 0.9, 0.4])
+@pytest.mark.parametrize("ink", [0, 255])
+def test_colours_and_holes_become_the_greys_of_python(tab: Page, opaque: float, ink: int) -> None:
+    draw = np.random.default_rng(4)
+    picture = draw.integers(0, 256, (256, 256, 4), np.uint8)
+    picture[..., :3] = picture[..., :3] // 2 + ink // 2
+    picture[..., 3] = 255 * (draw.uniform(0, 1, (256, 256)) < opaque)
+    content = png(picture)
+    found = tab.evaluate(
+        """async (content) => {
+          const { greyOf } = await import("./scripts/picture.js");
+          const bytes = Uint8Array.from(atob(content), (mark) => mark.charCodeAt(0));
+          return [...(await greyOf(new Blob([bytes]))).grey];
+        }""",
+        base64.b64encode(content).decode(),
+    )
+    expected = pictures.decode(content, "a picture").astype(int)
+    assert np.abs(np.array(found).reshape(256, 256) - expected).max() <= CANVAS_LEVELS
+
+
 def test_the_browser_sees_and_answers_as_python_does_with_the_same_files(
     in_browser: dict[str, dict[str, Any]],
 ) -> None:
@@ -252,7 +272,7 @@ def test_the_browser_sees_and_answers_as_python_does_with_the_same_files(
         assert apart.max() <= SEEN_LEVELS, name
         scores = rejection.scores(predictor, seen)
         np.testing.assert_allclose(
-            found["probabilities"], scores.probabilities[0], atol=PROBABILITY, err_msg=name
+            found["probabilities"], scores.probabilities[0], rtol=0, atol=PROBABILITY, err_msg=name
         )
         (expected,) = prediction.predictions(scores, predictor.class_names, predictor.threshold)
         verdict = found["verdict"]

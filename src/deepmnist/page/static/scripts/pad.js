@@ -42,7 +42,7 @@ export class Pad {
     this.#changed(true);
   }
 
-  /** Shows a picture; the next stroke puts it away. */
+  /** Shows a picture, or nothing for null; the next stroke puts it away. */
   open(bitmap) {
     this.strokes = [];
     this.picture = bitmap;
