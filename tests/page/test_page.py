@@ -89,6 +89,33 @@ def test_digits_under_each_other_are_lines(tab: Page) -> None:
     assert digits(tab) == ["102", "748"]
 
 
+@pytest.mark.parametrize(
+    ("strokes", "together"),
+    [
+        ([[(100, 100), (60, 300), (300, 300)], [(240, 200), (240, 500)]], [[2]]),  # 4
+        ([[(100, 100), (300, 100), (150, 500)], [(120, 300), (260, 300)]], [[2]]),  # 7
+        ([[(150, 120), (140, 260), (260, 340), (120, 480)], [(170, 90), (300, 90)]], [[2]]),  # 5
+        ([[(100, 100), (200, 300), (120, 100)], [(150, 312), (250, 500), (80, 320)]], [[2]]),  # 8
+        ([[(100, 100), (100, 400)], [(150, 100), (150, 400)]], [[1, 1]]),  # 11
+        ([[(160, 100), (100, 400)], [(240, 100), (180, 400)]], [[1, 1]]),  # 11, slanted
+        ([[(100, 100), (100, 300)], [(100, 400), (100, 600)]], [[1], [1]]),  # one over the other
+        ([[(100, 100), (100, 400)], [(300, 400), (304, 404)]], [[1]]),  # a slip of the pen
+    ],
+)
+def test_strokes_of_one_digit_are_told_by_how_they_lie(
+    tab: Page, strokes: list[list[tuple[int, int]]], together: list[list[int]]
+) -> None:
+    found = tab.evaluate(
+        """async (strokes) => {
+          const { grouped } = await import("./scripts/grouping.js");
+          const lines = grouped(strokes.map((points) => ({ points })));
+          return lines.map((line) => line.map(({ length }) => length));
+        }""",
+        strokes,
+    )
+    assert found == together
+
+
 def test_the_last_stroke_can_be_taken_back_and_all_of_it_cleared(tab: Page) -> None:
     line(tab, [3, 6])
     tab.keyboard.press("Control+z")
@@ -97,6 +124,9 @@ def test_the_last_stroke_can_be_taken_back_and_all_of_it_cleared(tab: Page) -> N
     tab.click("#clear")
     assert digits(tab) == []
     assert tab.inner_text("#words") == "Nothing written yet."
+    tab.click("#undo")
+    until(tab, "document.querySelectorAll('#digits button').length === 1")
+    tab.click("#undo")
     assert tab.is_disabled("#undo")
 
 

@@ -46,6 +46,11 @@ function select(digit) {
   $("digits").querySelectorAll("button")[place].focus();
 }
 
+function undo() {
+  reading.picture = null;
+  pad.undo();
+}
+
 function clear() {
   reading.picture = null;
   pad.clear();
@@ -90,7 +95,7 @@ function download() {
 // ---- controls -----------------------------------------------------------------------------------
 
 function listen() {
-  const clicked = { undo: () => pad.undo(), clear, download, forget, ask: () => reading.send(reading.picture) };
+  const clicked = { undo, clear, download, forget, ask: () => reading.send(reading.picture) };
   for (const [id, act] of Object.entries(clicked)) $(id).addEventListener("click", act);
   for (const input of [$("file"), $("camera")]) {
     input.addEventListener("change", () => {
@@ -110,9 +115,9 @@ function listen() {
 
 function onKey(event) {
   const command = event.ctrlKey || event.metaKey;
-  if (command && event.key.toLowerCase() === "z" && pad.strokes.length) {
+  if (command && event.key.toLowerCase() === "z" && pad.canUndo) {
     event.preventDefault();
-    pad.undo();
+    undo();
   } else if (event.key === "Escape") {
     clear();
   } else if (!command && $("labels").contains(document.activeElement)) {

@@ -6,6 +6,7 @@ import { PEN, boxOf } from "./strokes.js";
 
 const OVER = 0.4; // of the narrower one's width: strokes that overlap so much are one digit
 const TALL = 0.45; // of the tallest: two so high, one under the other, are of two lines
+const TOUCHING = 0.06; // of the tallest: the two rings of an 8 are no farther apart
 const FLOATING = 0.25; // of the tallest: the bar of a 5 hangs no farther from it than this
 const SPECK = 0.12; // of the tallest: what is smaller in both directions is a slip of the pen
 const SAME_LINE = 0.4; // of the lower one's height
@@ -35,7 +36,7 @@ function areOne(one, other, tallest) {
   const [a, b] = [boxOf(one), boxOf(other)];
   const apart = Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom);
   const bothTall = Math.min(height(a), height(b)) >= TALL * tallest;
-  if (apart > (bothTall ? 0 : FLOATING * tallest)) return false;
+  if (apart > (bothTall ? TOUCHING : FLOATING) * tallest) return false;
   const over = Math.min(a.right, b.right) - Math.max(a.left, b.left) + PEN;
   if (over < 0) return false;
   const narrower = Math.min(a.right - a.left, b.right - b.left) + PEN;

@@ -11,6 +11,7 @@ export class Pad {
   #canvas;
   #pointer = null; // the one that draws
   #last = 0; // strokes are numbered
+  #cleared = []; // strokes that may be had back
   #onChange;
   #onStart;
 
@@ -31,12 +32,20 @@ export class Pad {
     return this.#pointer !== null;
   }
 
+  get canUndo() {
+    return this.strokes.length > 0 || this.#cleared.length > 0;
+  }
+
+  /** Takes back the last stroke, or the clearing of all. */
   undo() {
-    this.strokes = this.strokes.slice(0, -1);
+    this.strokes = this.strokes.length ? this.strokes.slice(0, -1) : this.#cleared;
+    this.#cleared = [];
+    this.picture = null;
     this.#changed(true);
   }
 
   clear() {
+    if (this.strokes.length) this.#cleared = this.strokes;
     this.strokes = [];
     this.picture = null;
     this.#changed(true);
@@ -73,6 +82,7 @@ export class Pad {
     this.#pointer = event.pointerId;
     this.#canvas.setPointerCapture(event.pointerId);
     this.picture = null;
+    this.#cleared = [];
     this.strokes = [...this.strokes, { id: ++this.#last, points: [this.#place(event)] }];
     this.#onStart();
     this.#changed(false);

@@ -41,7 +41,7 @@ export function sentence({ current, digits }) {
 export function showTools(pad, reading, net) {
   const empty = !pad.strokes.length && !pad.picture;
   $("hint").hidden = !empty;
-  $("undo").disabled = !pad.strokes.length;
+  $("undo").disabled = !pad.canUndo;
   $("clear").disabled = empty;
   $("whole").hidden = !reading.picture || !net;
 }
