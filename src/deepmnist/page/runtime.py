@@ -103,7 +103,6 @@ PACKAGES = (
 BARE_IMPORT, BY_PATH = b'"@litertjs/wasm-utils"', b'"./wasm_utils.js"'
 
 LICENCE = "LICENSE.txt"
-NAMES = (*(file.name for package in PACKAGES for file in package.files), LICENCE)
 
 
 def complete(folder: Path = FOLDER) -> bool:
@@ -123,7 +122,8 @@ def fetch(folder: Path = FOLDER, registry: str | None = None) -> None:
             archive = _downloaded(f"{address.rstrip('/')}/{package.path}", package.sha512)
             for file in missing:
                 atomic.write(folder / file.name, _extracted(archive, file))
-    atomic.write(folder / LICENCE, _licence().encode())
+    if not (folder / LICENCE).is_file():
+        atomic.write(folder / LICENCE, _licence().encode())
 
 
 def _missing(package: Package, folder: Path) -> list[File]:
