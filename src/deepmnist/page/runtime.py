@@ -60,7 +60,8 @@ class Package:
 
 
 # LiteRT.js 2.5.3, Apache License 2.0, of google-ai-edge/LiteRT. The build for every browser with
-# WebAssembly SIMD: those with relaxed SIMD or threads save no time that shows on a net this small.
+# WebAssembly SIMD: relaxed SIMD saves no time that shows on a net this small, and threads would need
+# cross-origin isolation.
 PACKAGES = (
     Package(
         "@litertjs/core",
