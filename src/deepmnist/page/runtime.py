@@ -59,9 +59,9 @@ class Package:
         return f"{self.name}/-/{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
-# LiteRT.js 2.5.3, Apache License 2.0, of google-ai-edge/LiteRT. The build for every browser with
-# WebAssembly SIMD: relaxed SIMD saves no time that shows on a net this small, and threads would need
-# cross-origin isolation.
+# LiteRT.js, Apache License 2.0, of google-ai-edge/LiteRT. The build for every browser with
+# WebAssembly SIMD: relaxed SIMD saves no time that shows on a net this small, and threads would
+# need cross-origin isolation.
 PACKAGES = (
     Package(
         "@litertjs/core",
