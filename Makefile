@@ -33,8 +33,8 @@ bench-full: $(READY) ## measure everything, in hours; killed and started again, 
 pretrained: $(READY) ## make the model that comes along anew: made pictures, then training
 	@$(BIN)/python -m deepmnist.pretraining $(ARGS)
 
-docs: $(READY) ## write docs/cli.md anew from --help
-	@$(BIN)/python docs/generate_cli.py
+docs: $(READY) ## write docs/cli.md and docs/http.md anew, from --help and the service's description
+	@$(BIN)/python docs/generate_cli.py && $(BIN)/python docs/generate_http.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra export --extra serve --extra dev --universal --python-version 3.11 \
@@ -50,4 +50,5 @@ $(READY): requirements.lock
 	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m deepmnist.page > /dev/null || echo "warning: the page will ask its server; try again with: $(BIN)/python -m deepmnist.page" >&2
 	@touch $(READY)

@@ -25,7 +25,7 @@ LEVELS = {
     " runfolder devices checkpoints display muon ensemble normalization edges",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
     " synthesis corrections weights replay figures transcription",
-    3: "report export members delivery completion improvement service",
+    3: "report export members delivery completion improvement service page",
     4: "runs pretraining",
     5: "cli",
 }

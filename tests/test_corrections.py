@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from deepmnist import cli, corrections, images, prediction, reader, transcription
@@ -214,3 +217,63 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_corrections_of_nothing_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("[]")
     assert "a.json holds no correction" in refusal(tmp_path / "a.json")
+
+
+# ---- a ZIP --------------------------------------------------------------------------------------
+
+
+def zipped(path: Path, folder: Path, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    return path
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_is_read_as_the_folder_in_it(tmp_path: Path, compression: int) -> None:
+    saved(tmp_path / "a" / "2" / "a.png", page("2"))
+    saved(tmp_path / "a" / "none" / "b.png", page("7"))
+    expected = corrections.read(tmp_path / "a")
+    found = corrections.read(zipped(tmp_path / "a.zip", tmp_path / "a", compression))
+    assert np.array_equal(found.images, expected.images)
+    assert np.array_equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize("name", ["../2/a.png", "/2/a.png", "2/x/a.png", "12/a.png", "a.png"])
+def test_a_zip_with_any_other_name_in_it_is_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, b"")
+    assert f"holds {name!r}; a ZIP must hold pictures in folders by" in refusal(tmp_path / "a.zip")
+
+
+def test_what_a_zip_unpacks_to_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("2/a.png", b"0" * 100_000)
+    monkeypatch.setattr(corrections, "MAX_UNPACKED_BYTES", 99_999)
+    assert "unpacks to more than 99,999 bytes" in refusal(tmp_path / "a.zip")
+    monkeypatch.setattr(corrections, "MAX_ZIP_BYTES", 99)
+    assert "is no file of at most 99 bytes" in refusal(tmp_path / "a.zip")
+
+
+def test_what_is_wrong_in_a_zip_is_told_with_its_place(tmp_path: Path) -> None:
+    saved(tmp_path / "a" / "3" / "a.png", np.full((50, 50), 200, np.uint8))
+    message = refusal(zipped(tmp_path / "a.zip", tmp_path / "a"))
+    assert "a.zip: 3/a.png is said to be 3, but nothing is found" in message
+    (tmp_path / "b.zip").write_bytes(b"PK")
+    assert "b.zip is no ZIP of pictures by class" in refusal(tmp_path / "b.zip")
+
+
+@given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
+def test_no_damage_to_a_zip_is_more_than_an_error_of_a_line(
+    tmp_path_factory: pytest.TempPathFactory, place: int, byte: int
+) -> None:
+    folder = tmp_path_factory.mktemp("zip")
+    saved(folder / "a" / "2" / "a.png", page("2"))
+    path = zipped(folder / "a.zip", folder / "a", zipfile.ZIP_DEFLATED)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] = byte
+    path.write_bytes(content)
+    try:
+        corrections.read(path)
+    except DataError as error:
+        assert len(str(error).splitlines()) == 1

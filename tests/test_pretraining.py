@@ -42,6 +42,7 @@ def test_the_bundle_is_whole_and_brings_its_thresholds(
     config = replace(pretraining.CONFIG, architecture="fast", steps=2, batch_size=32)
     trained = training.train(sets.learnt, sets.made, config)
     pretraining.save(tmp_path / "model", trained, sets, tiny)
+    assert bundle.load(tmp_path / "model").layers is not None
     manifest = bundle.load(tmp_path / "model").manifest
     assert manifest.class_names == list("0123456789")
     assert manifest.rejection is not None

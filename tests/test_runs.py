@@ -107,6 +107,10 @@ def test_the_bundle_reproduces_the_tested_accuracy(finished: runfolder.Result) -
     assert (model.predict(test.images) == test.labels).sum() == finished.test_correct
 
 
+def test_the_bundle_can_show_its_layers(finished: runfolder.Result) -> None:
+    assert bundle.load(finished.folder).layers is not None
+
+
 def test_the_bundle_records_data_configuration_and_numbers(finished: runfolder.Result) -> None:
     manifest = bundle.load(finished.folder).manifest
     assert manifest.dataset.identity == corpus().train.identity

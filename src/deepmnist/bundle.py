@@ -24,6 +24,7 @@ MANIFEST = "bundle.json"
 RUNTIME = "model.tflite"
 WEIGHTS = "model.keras"
 CARD = "README.md"
+LAYERS = "layers.tflite"  # optional: what the first two convolutions show (export/browser.py)
 SHIPPED = Path(__file__).parent / "pretrained"  # the bundle that comes with deepmnist
 MAX_MANIFEST_BYTES = 1_000_000
 MAX_FILE_BYTES = 1_000_000_000
@@ -104,6 +105,11 @@ class Bundle:
     def weights(self) -> Path:
         """The Keras file."""
         return self.folder / WEIGHTS
+
+    @property
+    def layers(self) -> Path | None:
+        """The LiteRT file of the first two convolutions, where the bundle has one."""
+        return self.folder / LAYERS if LAYERS in self.manifest.files else None
 
 
 def save(folder: Path, manifest: Manifest, fill: Callable[[Path], None]) -> Bundle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepmnist.bundle import RUNTIME, WEIGHTS, Manifest, OriginRecord, Value
+from deepmnist.bundle import LAYERS, RUNTIME, WEIGHTS, Manifest, OriginRecord, Value
 
 FALLBACK = (
     "> **Trained on the embedded 8x8 digits, because MNIST could not be had.** "
@@ -38,6 +38,7 @@ interval is Wilson's, 95 %. Pictures unlike the training data are not covered by
   `probabilities` float32 (n, {len(manifest.class_names)}){_single(manifest)};
   temperature {manifest.temperature:.4f} is inside.
 - `{WEIGHTS}`: Keras 3, {manifest.parameters:,} parameters, to logits, without the temperature.
+- `{LAYERS}`, where it is there: LiteRT, what the first two convolutions make of an image.
 - `bundle.json`: the manifest, with the SHA-256 of every file.
 
 ## Configuration

@@ -1,17 +1,20 @@
 """What people corrected, as a Dataset to learn from: labels, and the images that the net saw.
 
-Three forms: a folder of pictures by class (0 to 9, and `none` for what is no digit), each prepared
-as `predict` prepares it; the JSON that `read --format json` prints, its labels put right, each box
-seen as `read` saw it; a folder of such JSON files. Every label in it is taken for true, corrected
-or not. Files are taken to be hostile: sizes are bounded, and what is wrong is a DataError of one
-line that says where. How a net learns from them is improvement.py's business.
+Four forms: a folder of pictures by class (0 to 9, and `none` for what is no digit), each prepared
+as `predict` prepares it; a ZIP of one, as the page gives it; the JSON that `read --format json`
+prints, its labels put right, each box seen as `read` saw it; a folder of such JSON files. Every
+label in it is taken for true, corrected or not. Files are taken to be hostile: sizes are bounded,
+and what is wrong is a DataError of one line that says where. How a net learns from them is
+improvement.py's business.
 """
 
 from __future__ import annotations
 
 import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import msgspec
@@ -26,8 +29,10 @@ from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
 
 MAX_CORRECTIONS = 100_000
 MAX_JSON_BYTES = 64_000_000  # about what so many are printed in, twice over
+MAX_ZIP_BYTES = 32_000_000  # its directory is read whole: this bounds it
+MAX_UNPACKED_BYTES = 512_000_000  # of all pictures in it
 
-JSON = ".json"
+JSON, ZIP = ".json", ".zip"
 LABELS = {name: label for label, name in enumerate(CLASS_NAMES)} | {"": NONE}
 ALLOWED = "one of 0 to 9, or 'none' (or '') for what is no digit"
 
@@ -59,7 +64,7 @@ def read(path: Path) -> Dataset:
 
 def _examples(path: Path) -> Iterator[Example]:
     if not path.is_dir():
-        yield from _of_json(path)
+        yield from _of_zip(path) if path.suffix.lower() == ZIP else _of_json(path)
         return
     entries = visible(path)
     files = [entry for entry in entries if entry.suffix.lower() == JSON]
@@ -119,6 +124,49 @@ def _example(image: NDArray[np.uint8], label: int, place: str) -> Iterator[Examp
             f"{place} is said to be {CLASS_NAMES[label]}, but nothing is found there; "
             "show the digit, or say 'none'"
         )
+
+
+# ---- a ZIP of pictures by class ------------------------------------------------------------------
+
+
+def _of_zip(path: Path) -> Iterator[Example]:
+    """Read in memory, a picture at a time: no name in it becomes a path."""
+    if not stat.S_ISREG(path.stat().st_mode) or path.stat().st_size > MAX_ZIP_BYTES:
+        raise DataError(
+            f"{path} is no file of at most {MAX_ZIP_BYTES:,} bytes; give smaller ones, or a folder"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in _pictures_in(path, archive):
+                label = LABELS[PurePosixPath(entry.filename).parts[0]]
+                place = f"{path}: {entry.filename}"
+                picture = pictures.decode(archive.read(entry), place)
+                yield from _example(images.prepare(picture), label, place)
+    except PictureError as error:
+        raise DataError(str(error)) from error
+    except BROKEN_ZIP as error:
+        raise DataError(f"{path} is no ZIP of pictures by class: {error}") from error
+
+
+# What Python's zipfile raises on a file that is none, is cut off, encrypted, or packed otherwise.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError)
+
+
+def _pictures_in(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Its files, each CLASS/NAME; DataError for any other name, or for more than is unpacked."""
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    for entry in entries:
+        parts = PurePosixPath(entry.filename).parts
+        if len(parts) != 2 or parts[0] not in CLASS_NAMES or not entry.filename.isprintable():
+            raise DataError(
+                f"{path} holds {entry.filename[:60]!r}; a ZIP must hold pictures in folders by "
+                f"class ({', '.join(CLASS_NAMES)}) and nothing else"
+            )
+    if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+        raise DataError(
+            f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; give fewer at a time"
+        )
+    return entries
 
 
 # ---- corrected reads ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@
     |-- TrainingError         a run that cannot go on: the loss is no number
     |-- ForgettingError       an improved model that forgot more than it may, and was not saved
     |-- ParityError           an exported model that answers otherwise, and was not written
+    |-- FetchError            a part that installing brings, and that cannot be had
     |-- ServiceError          a service that cannot start: its port is taken
     |-- StorageError          a file that cannot be written: no space, no permission
     `-- MissingExtraError     an optional part that is not installed
@@ -62,6 +63,10 @@ class ForgettingError(DeepMNISTError):
 
 class ParityError(DeepMNISTError):
     """An exported model answers otherwise than its original, and was not written."""
+
+
+class FetchError(DeepMNISTError):
+    """What runs the page's model cannot be had: no network, or not what was expected."""
 
 
 class ServiceError(DeepMNISTError):

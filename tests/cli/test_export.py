@@ -9,10 +9,12 @@ from typing import get_args
 
 import pytest
 
-from deepmnist import cli, metadata
+from deepmnist import bundle, cli, metadata
 from deepmnist.bundle import Bundle
 from deepmnist.cli import export
+from deepmnist.errors import FetchError
 from deepmnist.export.exporting import FORMATS
+from deepmnist.page import runtime
 
 
 @pytest.fixture
@@ -83,6 +85,34 @@ def test_a_mistake_is_one_line_and_leaves_nothing(deepmnist, options, message) -
 
 
 def test_the_options_are_what_there_is() -> None:
-    assert {*export.ExportFormat} == {*FORMATS}
+    assert {*export.ExportFormat} == {*FORMATS, "web"}
     assert {*export.Precision} == {*get_args(metadata.Precision)}
     assert {*export.Kind} == {*get_args(metadata.Kind)}
+
+
+def test_web_is_the_page_with_the_bundle_that_is_named(deepmnist, monkeypatch, knowing) -> None:
+    monkeypatch.setattr(runtime, "fetch", lambda: None)
+    status, output, errors = deepmnist(
+        "export", "--model", knowing.folder, "--format", "web", "--out", "site"
+    )
+    assert (status, errors) == (0, "")
+    assert output == "site: try it with python -m http.server --directory site\n"
+    assert Path("site/index.html").is_file()
+    assert Path("site", bundle.RUNTIME).read_bytes() == knowing.runtime.read_bytes()
+
+
+def test_web_without_what_runs_it_is_one_line_and_leaves_nothing(deepmnist, monkeypatch) -> None:
+    def fetch() -> None:
+        raise FetchError("cannot fetch the runtime: no network")
+
+    monkeypatch.setattr(runtime, "fetch", fetch)
+    status, _, errors = deepmnist("export", "--format", "web", "--out", "site")
+    assert (status, errors) == (2, "error: cannot fetch the runtime: no network\n")
+    assert not Path("site").exists()
+
+
+def test_web_has_one_precision_and_one_kind(deepmnist) -> None:
+    options = ("--format", "web", "--precision", "float16", "--out", "site")
+    status, _, errors = deepmnist("export", *options)
+    assert status == 2
+    assert "leave --precision and --kind out" in errors

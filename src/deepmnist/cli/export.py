@@ -23,6 +23,7 @@ class ExportFormat(StrEnum):
     saved_model = "saved_model"
     litert = "litert"
     onnx = "onnx"
+    web = "web"
 
 
 class Precision(StrEnum):
@@ -41,7 +42,9 @@ class Kind(StrEnum):
 
 
 def export(
-    output: Annotated[ExportFormat, Option("--format", help="Folder, .tflite file or .onnx file.")],
+    output: Annotated[
+        ExportFormat, Option("--format", help="web is the page to draw on, a folder of files.")
+    ],
     out: Annotated[Path, Option(help="New file or folder.")],
     model: Model = None,
     precision: Annotated[
@@ -60,6 +63,9 @@ def export(
     from deepmnist import atomic
 
     atomic.check_free(out)  # a slip is told before seconds are spent on loading TensorFlow
+    if output is ExportFormat.web:
+        _write_page(models.path(model), precision, kind, out)
+        return
     exporting = heavy.import_module("deepmnist.export.exporting", "exporting a model", "export")
     exported = exporting.export(
         out,
@@ -70,6 +76,22 @@ def export(
         data_dir=data_dir,
     )
     print(json.dumps(exported.parity.to_dict(), indent=2) if as_json else _table(exported))
+
+
+def _write_page(model: Path, precision: Precision, kind: Kind, out: Path) -> None:
+    """The page with the bundle's own file, which no TensorFlow is needed for."""
+    from deepmnist import bundle, page
+    from deepmnist.errors import ConfigError
+    from deepmnist.page import runtime
+
+    if precision is not Precision.float32 or kind is not Kind.classifier:
+        raise ConfigError(
+            "--format web takes the bundle's own file, float32, and brings the preparation beside "
+            "it; leave --precision and --kind out"
+        )
+    runtime.fetch()  # as files there is no server to answer in its place
+    page.write(bundle.load(model), out)
+    print(f"{out}: try it with python -m http.server --directory {out}")
 
 
 # ---- printing -----------------------------------------------------------------------------------

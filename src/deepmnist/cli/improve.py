@@ -22,7 +22,7 @@ def improve(
         Path,
         Option(
             "--from",
-            help="Pictures in folders 0 to 9 and none, or the JSON of reads, labels put right.",
+            help="Pictures in folders 0 to 9 and none, a ZIP of them, or JSON of reads put right.",
         ),
     ],
     out: Annotated[Path, Option(help="New folder for the improved model.")],

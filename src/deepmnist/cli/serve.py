@@ -5,12 +5,20 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from deepmnist.errors import MissingExtraError
+from deepmnist.errors import BundleError, MissingExtraError
 
+if TYPE_CHECKING:
+    from deepmnist.page import Asset
+    from deepmnist.service.registry import Registry
+
+ASKING = (
+    "The page at / asks this server, since what runs the model in a browser is missing; "
+    "python -m deepmnist.page fetches it"
+)
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
 
@@ -46,8 +54,9 @@ def serve(
     ] = 30,
     quiet: Annotated[bool, Option("--quiet", help="No line for each request.")] = False,
 ) -> None:
-    """Serve models over HTTP: Open Inference Protocol v2, TensorFlow Serving's REST, /read."""
+    """Serve models over HTTP by three protocols, and a page on which one draws a digit."""
     _check_extra()
+    from deepmnist import page
     from deepmnist.service import limits, registry, security, server
     from deepmnist.service.app import create_app
     from deepmnist.service.logs import Journal
@@ -65,10 +74,13 @@ def serve(
     sources = registry.sources(model or [])
     with server.listening(host, port) as listener:  # a taken port is told before models load
         models = registry.Registry(sources)
+        site, note = _site(models)
         journal = Journal()
         app = create_app(
             models,
             chosen,
+            site,
+            policy=page.POLICY,
             key=key,
             origins=allow_origin or [],
             journal=None if quiet else journal,
@@ -76,8 +88,25 @@ def serve(
 
         def greet() -> None:
             print(f"Serving {models.described()} at {server.address(listener)}", flush=True)
+            if note:
+                print(note, flush=True)
 
         server.run(app, listener, models, chosen, journal, greet)
+
+
+def _site(models: Registry) -> tuple[dict[str, Asset], str]:
+    """The page, with the model that answers where none is named; and what it lacks, in words."""
+    from deepmnist import bundle, page
+    from deepmnist.page import runtime
+
+    served = models.find(models.names[0])
+    if served is None or served.folder is None:
+        return {}, ""
+    try:
+        site = page.assets(bundle.load(served.folder))
+    except BundleError as error:
+        return {}, f"There is no page at /: {error}"
+    return site, "" if runtime.complete() else ASKING
 
 
 def _check_extra() -> None:

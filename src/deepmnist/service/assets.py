@@ -19,6 +19,7 @@ from starlette.routing import Route
 INDEX = "index.html"
 WORTHWHILE = 0.9  # of its size: what gzip makes no smaller is sent as it is
 LEAST_GZIPPED = 512  # bytes
+EFFORT = 3  # of gzip: beyond, a start takes longer and a file gets hardly smaller
 CACHE = "no-cache"  # keep it, but ask each time whether it is still so
 
 
@@ -51,7 +52,7 @@ def routes(site: Mapping[str, Asset], policy: str) -> list[Route]:
 
 
 def _ready(asset: Asset, policy: str) -> _Ready:
-    gzipped = gzip.compress(asset.content, 6, mtime=0)
+    gzipped = gzip.compress(asset.content, EFFORT, mtime=0)
     small = len(gzipped) < WORTHWHILE * len(asset.content)
     worthwhile = small and len(asset.content) >= LEAST_GZIPPED
     headers = {

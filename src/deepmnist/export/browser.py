@@ -1,0 +1,138 @@
+"""What a browser runs beside a bundle's own LiteRT file, of builtin operations as well.
+
+The preparation, from a picture to an image, knows no net: it is made once, by code, and comes with
+the package. The layers show what a net's first two convolutions made of an image; they are an
+optional file of a bundle.
+
+    python -m deepmnist.export.browser preparation       writes the package's file anew
+    python -m deepmnist.export.browser layers [BUNDLE]   adds the layers to a bundle, or renews them
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import keras
+import tensorflow as tf
+import typer
+
+from deepmnist import atomic, bundle, canvas, card, weights
+from deepmnist.contract import SIDE
+from deepmnist.errors import BundleError
+from deepmnist.export import functions, litert, reading
+
+PREPARATION = Path(bundle.__file__).parent / "page" / "static" / "preparation.tflite"
+SHOWN = 2  # convolution layers
+
+
+def preparation() -> bytes:
+    """A .tflite file: `picture` uint8 (1, 256, 256), a canvas, -> `image` uint8 (1, 28, 28).
+
+    What images.prepare makes of a picture, as docs/input-contract.md, "As one graph", tells it.
+    """
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((1, canvas.SIDE, canvas.SIDE), tf.uint8, name="picture")],
+        autograph=False,
+    )
+    def prepare(picture: tf.Tensor) -> dict[str, tf.Tensor]:
+        image = reading.prepared(tf.cast(tf.reshape(picture, picture.shape[1:]), tf.float32))
+        return {"image": tf.cast(tf.reshape(image, (1, SIDE, SIDE)), tf.uint8)}
+
+    return litert.converted(prepare)
+
+
+def layers(net: keras.Model) -> bytes | None:
+    """A .tflite file: `image` float32 (1, 28, 28) in 0..1 -> `first` and `second`.
+
+    These are the maps of the first two convolutions once activated, float32 (1, height, width,
+    maps); of several nets in one, the first one's. None where the net has no two.
+    """
+    shown = _maps(net)
+    if len(shown) < SHOWN:
+        return None
+    answer = functions.frozen(keras.Model(_single(net).input, shown))
+
+    @tf.function(
+        input_signature=[tf.TensorSpec((1, SIDE, SIDE), tf.float32, name="image")],
+        autograph=False,
+    )
+    def look(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        first, second = answer(image)
+        return {"first": first, "second": second}
+
+    return litert.converted(look)
+
+
+def put_layers(net: keras.Model, folder: Path) -> bool:
+    """Write a net's layers into the folder of a bundle; False, and nothing, where it has none."""
+    shown = layers(net)
+    if shown is not None:
+        (folder / bundle.LAYERS).write_bytes(shown)
+    return shown is not None
+
+
+def _single(net: keras.Model) -> keras.Model:
+    """The net, or the first of those it is made of."""
+    return next((part for part in net.layers if isinstance(part, keras.Model)), net)
+
+
+def _maps(net: keras.Model) -> list[keras.KerasTensor]:
+    """What each of the first convolutions gives, in order, once activated."""
+    parts = iter(_single(net).layers)
+    found = (_activated(part, parts) for part in parts if isinstance(part, keras.layers.Conv2D))
+    return [output for output, _ in zip(found, range(SHOWN), strict=False)]
+
+
+def _activated(convolution: keras.layers.Conv2D, after: Iterator[keras.Layer]) -> keras.KerasTensor:
+    if convolution.activation is not keras.activations.linear:
+        return convolution.output
+    activations = keras.layers.ReLU, keras.layers.Activation
+    return next(part.output for part in after if isinstance(part, activations))
+
+
+def add_layers(opened: bundle.Bundle) -> bundle.Bundle:
+    """The same bundle with its layers beside it, written whole or not at all.
+
+    BundleError where its net shows none; StorageError where the system refuses.
+    """
+    net = weights.read(opened, [len(opened.manifest.class_names) + more for more in (0, 1)])
+
+    def fill(unfinished: Path) -> None:
+        for name in opened.manifest.files:
+            shutil.copy2(opened.folder / name, unfinished / name)
+        (unfinished / bundle.CARD).write_text(card.render(opened.manifest), encoding="utf-8")
+        if not put_layers(net, unfinished):
+            raise BundleError(
+                f"{opened.weights} has no {SHOWN} convolutions to show; use it without them"
+            )
+
+    return bundle.save(opened.folder, opened.manifest, fill)
+
+
+# ---- commands -----------------------------------------------------------------------------------
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("preparation")
+def write_preparation(
+    out: Annotated[Path, typer.Option(help="Where the file goes.")] = PREPARATION,
+) -> None:
+    """Write the preparation that comes with the package anew."""
+    atomic.write(out, preparation())
+
+
+@app.command("layers")
+def write_layers(
+    model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED,
+) -> None:
+    """Add to a bundle, the shipped one unless told, what its first two layers show."""
+    add_layers(bundle.load(model))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,7 @@
+"""python -m deepmnist.page: fetch what the page runs models with, where installing could not."""
+
+import sys
+
+from deepmnist.page import runtime
+
+sys.exit(runtime.main())

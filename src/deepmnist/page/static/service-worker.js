@@ -1,0 +1,44 @@
+// Keeps the page's files, so that it works without a network once it has been opened.
+// FILES and VERSION stand above, put there by page/files.py: another list is another version.
+
+const CACHE = `deepmnist-${VERSION}`;
+const PAGE = new URL("index.html", self.location).href;
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(kept().then(() => self.skipWaiting()));
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(forgotten().then(() => self.clients.claim()));
+});
+
+self.addEventListener("fetch", (event) => {
+  if (event.request.method === "GET") event.respondWith(answered(event.request));
+});
+
+async function kept() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES.map((name) => new Request(name, { cache: "reload" })));
+}
+
+/** Drops what earlier versions kept; other pages of this host may keep caches of their own. */
+async function forgotten() {
+  const names = await caches.keys();
+  const old = names.filter((name) => name.startsWith("deepmnist-") && name !== CACHE);
+  await Promise.all(old.map((name) => caches.delete(name)));
+}
+
+async function answered(request) {
+  const page = request.mode === "navigate" && isOwnPage(request.url);
+  const found = await (await caches.open(CACHE)).match(page ? PAGE : request.url, {
+    ignoreSearch: true,
+    ignoreVary: true,
+  });
+  return found ?? fetch(request);
+}
+
+/** Whether an address is the page's, be it given with or without its file's name. */
+function isOwnPage(address) {
+  const { origin, pathname } = new URL(address);
+  return `${origin}${pathname}` === PAGE || `${origin}${pathname}` === new URL("./", PAGE).href;
+}
