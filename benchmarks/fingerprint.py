@@ -59,7 +59,7 @@ def needed(modules: Sequence[str], without: frozenset[str] = frozenset()) -> set
     waiting = [file for module in modules for file in _files(module)]
     while waiting:
         path = waiting.pop()
-        if path not in found and path.stem not in without:
+        if path not in found and not {path.stem, path.parent.name} & without:
             found.add(path)
             waiting += [file for name in _imports(_tree(path)) for file in _files(name)]
     return found

@@ -12,6 +12,8 @@ import selectors
 import socket
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 LENGTH = b"content-length: "
@@ -65,30 +67,36 @@ def run(
 
     RuntimeError where an answer is not 200.
     """
-    selector = selectors.DefaultSelector()
-    idle = [_connected(port, selector) for _ in range(connections)]
-    started = time.perf_counter()
     outcome = Outcome(seconds)
-    sent = 0
-    while (now := time.perf_counter()) < started + seconds:
-        while idle and (rate is None or started + sent / rate <= now):
-            connection = idle.pop()
-            connection.due = now if rate is None else started + sent / rate
-            sent += 1
-            _send(connection, request)
-        wait = 0.1 if rate is None or not idle else max(0.0, started + sent / rate - now)
-        for key, _ in selector.select(min(wait, 0.1)):
-            connection = key.data
-            if _answered(connection):
-                outcome.latencies.append(time.perf_counter() - connection.due)
-                idle.append(connection)
-    for key in list(selector.get_map().values()):
-        key.fileobj.close()  # type: ignore[union-attr]
+    with _connected(port, connections) as (selector, idle):
+        started = time.perf_counter()
+        sent = 0
+        while (now := time.perf_counter()) < started + seconds:
+            while idle and (rate is None or started + sent / rate <= now):
+                connection = idle.pop()
+                connection.due = now if rate is None else started + sent / rate
+                sent += 1
+                _send(connection, request)
+            wait = 0.1 if rate is None or not idle else max(0.0, started + sent / rate - now)
+            for key, _ in selector.select(min(wait, 0.1)):
+                connection = key.data
+                if _answered(connection):
+                    outcome.latencies.append(time.perf_counter() - connection.due)
+                    idle.append(connection)
     return outcome
 
 
-def _connected(port: int, selector: selectors.BaseSelector) -> Connection:
-    found = socket.create_connection(("127.0.0.1", port))
+@contextmanager
+def _connected(
+    port: int, connections: int
+) -> Iterator[tuple[selectors.BaseSelector, list[Connection]]]:
+    """Connections that are closed in the end, whatever the answers were."""
+    with selectors.DefaultSelector() as selector, ExitStack() as sockets:
+        yield selector, [_connection(port, selector, sockets) for _ in range(connections)]
+
+
+def _connection(port: int, selector: selectors.BaseSelector, sockets: ExitStack) -> Connection:
+    found = sockets.enter_context(socket.create_connection(("127.0.0.1", port)))
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     found.setblocking(False)
     connection = Connection(found)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deepmnist import bundle, calibration, card, evaluation, figures, machine, rejection, training
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data.dataset import DIGITS, Dataset
-from deepmnist.export import browser, litert
+from deepmnist.export import layers, litert
 from deepmnist.prediction import LiteRTPredictor
 from deepmnist.synthesis import corpus
 
@@ -101,7 +101,7 @@ def write(
         (unfinished / bundle.RUNTIME).write_bytes(completed.runtime)
         completed.net.save(unfinished / bundle.WEIGHTS)
         (unfinished / bundle.CARD).write_text(card.render(manifest), encoding="utf-8")
-        browser.put_layers(completed.net, unfinished)
+        layers.put(completed.net, unfinished)
 
     return bundle.save(out, manifest, fill)
 

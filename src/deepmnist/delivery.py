@@ -23,7 +23,7 @@ from deepmnist import (
 )
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Corpus, Dataset
-from deepmnist.export import browser, litert
+from deepmnist.export import layers, litert
 from deepmnist.runfolder import Result, RunRecord
 from deepmnist.teaching import Teacher
 from deepmnist.training import Trained
@@ -55,7 +55,7 @@ def deliver(
         (unfinished / bundle.RUNTIME).write_bytes(runtime)
         trained.model.save(unfinished / bundle.WEIGHTS)
         (unfinished / bundle.CARD).write_text(card.render(manifest), encoding="utf-8")
-        browser.put_layers(trained.model, unfinished)
+        layers.put(trained.model, unfinished)
 
     bundle.save(folder / runfolder.BUNDLE, manifest, fill)
     report.write(

@@ -88,13 +88,13 @@ def served(assets: dict[str, page.Asset]) -> Iterator[Site]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def assets() -> dict[str, page.Asset]:
     """The page of the model that comes along."""
     return page.assets(bundle.load(bundle.SHIPPED))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(assets: dict[str, page.Asset]) -> Iterator[Site]:
     """The page with its model in the browser."""
     if not runtime.complete():
@@ -103,7 +103,7 @@ def site(assets: dict[str, page.Asset]) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
     playwright = pytest.importorskip(
@@ -118,7 +118,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(browser: Browser, site: Site) -> Iterator[tuple[Page, list[str]]]:
     """The page, loaded once, since that takes longer than all else; and what went wrong in it."""
     with opened(browser, site) as page_and_faults:

@@ -1,4 +1,4 @@
-"""What a browser runs beside the model: the preparation, and what the first layers show."""
+"""What the first layers show: their activated maps, as an optional file of a bundle."""
 
 from __future__ import annotations
 
@@ -11,26 +11,14 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from deepmnist import bundle, canvas, ensemble, model, recipes
+from deepmnist import bundle, ensemble, model, recipes
 from deepmnist.bundle import Bundle
 from deepmnist.errors import BundleError
-from deepmnist.export import browser, golden, litert
+from deepmnist.export import layers
 
 
 def runner(file: bytes) -> Any:
     return Interpreter(model_content=file).get_signature_runner()
-
-
-def test_the_package_s_preparation_is_what_the_code_makes() -> None:
-    made, kept = runner(browser.preparation()), runner(browser.PREPARATION.read_bytes())
-    for name, picture in golden.pictures().items():
-        taken = canvas.of(picture)[None]
-        assert np.array_equal(made(picture=taken)["image"], kept(picture=taken)["image"]), name
-
-
-def test_the_package_s_preparation_has_builtin_operations_only() -> None:
-    names = litert.operations(browser.PREPARATION.read_bytes())
-    assert not [name for name in names if name.startswith(("Flex", "CUSTOM"))]
 
 
 @pytest.mark.parametrize(
@@ -46,12 +34,12 @@ def test_layers_are_the_activated_maps_of_the_first_two_convolutions(
     recipe: str, shapes: list[tuple[int, ...]]
 ) -> None:
     net = model.build(recipes.configure(recipe), 10)
-    file = browser.layers(net)
+    file = layers.convert(net)
     assert file is not None
     image = np.random.default_rng(0).uniform(0, 1, (1, 28, 28)).astype(np.float32)
     found = runner(file)(image=image)
     assert [found[name].shape for name in ("first", "second")] == shapes
-    maps = keras.Model(net.input, browser._maps(net))(image)
+    maps = keras.Model(net.input, layers._maps(net))(image)
     for name, expected in zip(("first", "second"), maps, strict=True):
         np.testing.assert_allclose(found[name], expected, atol=1e-4)
 
@@ -61,7 +49,7 @@ def test_of_several_nets_the_first_one_s_are_shown() -> None:
     average = ensemble.average(nets)
     image = np.ones((1, 28, 28), np.float32)
     of_all, of_first = (
-        runner(browser.layers(net) or b"")(image=image) for net in (average, nets[0])
+        runner(layers.convert(net) or b"")(image=image) for net in (average, nets[0])
     )
     np.testing.assert_allclose(of_all["second"], of_first["second"], atol=1e-5)
 
@@ -69,8 +57,8 @@ def test_of_several_nets_the_first_one_s_are_shown() -> None:
 def test_a_net_without_two_convolutions_shows_none(tmp_path: Path) -> None:
     image = keras.Input((28, 28))
     net = keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(image)))
-    assert browser.layers(net) is None
-    assert not browser.put_layers(net, tmp_path)
+    assert layers.convert(net) is None
+    assert not layers.put(net, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -79,7 +67,7 @@ def test_layers_are_added_to_a_bundle_that_stays_as_it_was(
 ) -> None:
     shutil.copytree(tiny_bundle.folder, tmp_path / "bundle")
     assert tiny_bundle.layers is None
-    browser.add_layers(bundle.load(tmp_path / "bundle"))
+    layers.add(bundle.load(tmp_path / "bundle"))
     found = bundle.load(tmp_path / "bundle")
     assert found.layers == tmp_path / "bundle" / "layers.tflite"
     kept = tiny_bundle.manifest.files
@@ -92,7 +80,7 @@ def test_a_bundle_that_can_show_none_is_told(
     tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(tiny_bundle.folder, tmp_path / "bundle")
-    monkeypatch.setattr(browser, "layers", lambda _: None)
+    monkeypatch.setattr(layers, "convert", lambda _: None)
     with pytest.raises(BundleError, match="has no 2 convolutions to show"):
-        browser.add_layers(bundle.load(tmp_path / "bundle"))
+        layers.add(bundle.load(tmp_path / "bundle"))
     bundle.load(tmp_path / "bundle")

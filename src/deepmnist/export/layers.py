@@ -1,11 +1,8 @@
-"""What a browser runs beside a bundle's own LiteRT file, of builtin operations as well.
+"""What a net's first two convolutions made of an image, for the page to show: a file of a bundle.
 
-The preparation, from a picture to an image, knows no net: it is made once, by code, and comes with
-the package. The layers show what a net's first two convolutions made of an image; they are an
-optional file of a bundle.
+It is an optional one, of builtin operations as well.
 
-    python -m deepmnist.export.browser preparation       writes the package's file anew
-    python -m deepmnist.export.browser layers [BUNDLE]   adds the layers to a bundle, or renews them
+    python -m deepmnist.export.layers [BUNDLE]   adds it to a bundle, or renews it
 """
 
 from __future__ import annotations
@@ -19,33 +16,15 @@ import keras
 import tensorflow as tf
 import typer
 
-from deepmnist import atomic, bundle, canvas, card, weights
+from deepmnist import bundle, card, weights
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError
-from deepmnist.export import functions, litert, reading
+from deepmnist.export import functions, litert
 
-PREPARATION = Path(bundle.__file__).parent / "page" / "static" / "preparation.tflite"
 SHOWN = 2  # convolution layers
 
 
-def preparation() -> bytes:
-    """A .tflite file: `picture` uint8 (1, 256, 256), a canvas, -> `image` uint8 (1, 28, 28).
-
-    What images.prepare makes of a picture, as docs/input-contract.md, "As one graph", tells it.
-    """
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((1, canvas.SIDE, canvas.SIDE), tf.uint8, name="picture")],
-        autograph=False,
-    )
-    def prepare(picture: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = reading.prepared(tf.cast(tf.reshape(picture, picture.shape[1:]), tf.float32))
-        return {"image": tf.cast(tf.reshape(image, (1, SIDE, SIDE)), tf.uint8)}
-
-    return litert.converted(prepare)
-
-
-def layers(net: keras.Model) -> bytes | None:
+def convert(net: keras.Model) -> bytes | None:
     """A .tflite file: `image` float32 (1, 28, 28) in 0..1 -> `first` and `second`.
 
     These are the maps of the first two convolutions once activated, float32 (1, height, width,
@@ -67,9 +46,9 @@ def layers(net: keras.Model) -> bytes | None:
     return litert.converted(look)
 
 
-def put_layers(net: keras.Model, folder: Path) -> bool:
+def put(net: keras.Model, folder: Path) -> bool:
     """Write a net's layers into the folder of a bundle; False, and nothing, where it has none."""
-    shown = layers(net)
+    shown = convert(net)
     if shown is not None:
         (folder / bundle.LAYERS).write_bytes(shown)
     return shown is not None
@@ -94,7 +73,7 @@ def _activated(convolution: keras.layers.Conv2D, after: Iterator[keras.Layer]) -
     return next(part.output for part in after if isinstance(part, activations))
 
 
-def add_layers(opened: bundle.Bundle) -> bundle.Bundle:
+def add(opened: bundle.Bundle) -> bundle.Bundle:
     """The same bundle with its layers beside it, written whole or not at all.
 
     BundleError where its net shows none; StorageError where the system refuses.
@@ -105,7 +84,7 @@ def add_layers(opened: bundle.Bundle) -> bundle.Bundle:
         for name in opened.manifest.files:
             shutil.copy2(opened.folder / name, unfinished / name)
         (unfinished / bundle.CARD).write_text(card.render(opened.manifest), encoding="utf-8")
-        if not put_layers(net, unfinished):
+        if not put(net, unfinished):
             raise BundleError(
                 f"{opened.weights} has no {SHOWN} convolutions to show; use it without them"
             )
@@ -113,26 +92,10 @@ def add_layers(opened: bundle.Bundle) -> bundle.Bundle:
     return bundle.save(opened.folder, opened.manifest, fill)
 
 
-# ---- commands -----------------------------------------------------------------------------------
-
-app = typer.Typer(add_completion=False)
-
-
-@app.command("preparation")
-def write_preparation(
-    out: Annotated[Path, typer.Option(help="Where the file goes.")] = PREPARATION,
-) -> None:
-    """Write the preparation that comes with the package anew."""
-    atomic.write(out, preparation())
-
-
-@app.command("layers")
-def write_layers(
-    model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED,
-) -> None:
+def main(model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED) -> None:
     """Add to a bundle, the shipped one unless told, what its first two layers show."""
-    add_layers(bundle.load(model))
+    add(bundle.load(model))
 
 
 if __name__ == "__main__":
-    app()
+    typer.run(main)
