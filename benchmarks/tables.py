@@ -18,12 +18,13 @@ from typing import Any
 
 import typer
 
-from benchmarks import exports_table, reader_table, results
+from benchmarks import exports_table, reader_table, results, serve_table
 from deepmnist import atomic, recipes
 
 README = Path(__file__).parents[1] / "README.md"
 READING = README.parent / "docs" / "reading.md"
 DEPLOY = README.parent / "docs" / "deploy.md"
+SERVE = README.parent / "docs" / "serve.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
@@ -72,6 +73,13 @@ def deploying(folder: Path = results.FOLDER) -> str:
     """What exports.json holds of every format, as Markdown."""
     figures = _read(folder / "exports.json")
     return exports_table.written(figures) if figures else "Not measured yet.\n"
+
+
+def serving(folder: Path = results.FOLDER) -> str:
+    """What serve.json and soak.json hold of the service under load, as Markdown."""
+    figures = _read(folder / "serve.json")
+    soak = _read(folder / "soak.json")
+    return serve_table.written(figures, soak) if figures else "Not measured yet.\n"
 
 
 def _read(path: Path) -> Figures | None:
@@ -191,7 +199,12 @@ SENTENCES: dict[str, Callable[[Figures], str]] = {
     "scale": _scale,
 }
 
-PAGES: dict[Path, Callable[[], str]] = {README: measured, READING: reading, DEPLOY: deploying}
+PAGES: dict[Path, Callable[[], str]] = {
+    README: measured,
+    READING: reading,
+    DEPLOY: deploying,
+    SERVE: serving,
+}
 
 if __name__ == "__main__":
     typer.run(main)
