@@ -22,8 +22,9 @@ serve: $(READY) ## serve the model that comes along, with the page to draw on, a
 check: $(READY) ## lint, types and tests: what has to pass before a commit
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest
 
-bench: $(READY) ## measure fast, balanced and start-up in 15 minutes; writes README's figures anew
+bench: $(READY) ## measure fast, balanced, start-up and exports in a quarter of an hour; writes the pages' figures anew
 	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
+	@$(BIN)/python -m benchmarks.exports
 	@$(BIN)/python -m benchmarks.tables
 
 bench-full: $(READY) ## measure everything, in hours; killed and started again, it goes on
