@@ -156,6 +156,12 @@ def test_a_picture_of_too_many_pixels_is_422(reading: TestClient) -> None:
     assert "1000 x 1100 pixels is too large" in told
 
 
+def test_what_curl_calls_a_form_is_taken_for_the_picture_it_is(reading: TestClient) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    response = reading.post("/read", content=encoded(page("7")), headers=form)
+    assert [line["text"] for line in response.json()[0]["lines"]] == ["7"]
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "image/svg+xml"])
 def test_another_content_type_is_415(reading: TestClient, kind: str) -> None:
     refusal(reading.post("/read", content=b"{}", headers={"content-type": kind}), 415)

@@ -22,6 +22,7 @@ from deepmnist.service.readings import Readings
 from deepmnist.service.registry import Registry
 from deepmnist.service.routes import (
     BINARY,
+    FORM,
     answer,
     check_content_type,
     errors,
@@ -107,7 +108,7 @@ class Reading:
 
 async def _picture(request: Request) -> tuple[str | None, bytes]:
     """The name and the content of the one picture that came."""
-    kind = check_content_type(request, *PICTURES, BINARY, MULTIPART)
+    kind = check_content_type(request, *PICTURES, BINARY, FORM, MULTIPART)
     if kind != MULTIPART:
         return None, await request.body()
     async with request.form(max_files=1, max_fields=FIELDS) as form:
