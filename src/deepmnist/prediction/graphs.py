@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError
 from deepmnist.metadata import Metadata
-from deepmnist.prediction.arrays import check_images, write_unit_range
+from deepmnist.prediction.arrays import write_unit_range
 from deepmnist.prediction.predictor import ModelPredictor
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
@@ -84,16 +84,9 @@ class GraphPredictor(ModelPredictor):
         super().__init__(class_names, threshold, coverages)
         self._graph = graph
 
-    def scores(self, images: NDArray[np.uint8 | np.floating]) -> Scores:
-        """See ModelPredictor."""
-        check_images(images)
-        found = Scores(
-            np.empty((len(images), len(self.class_names)), np.float32),
-            np.ones(len(images), np.float32),
-        )
+    def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
         for start in range(0, len(images), BATCH):
-            self._answer(images[start : start + BATCH], found, slice(start, start + BATCH))
-        return found
+            self._answer(images[start : start + BATCH], into, slice(start, start + BATCH))
 
     def _answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
         image = np.empty(images.shape, np.float32)

@@ -19,7 +19,7 @@ from deepmnist import chatter
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError
 from deepmnist.metadata import KEY, Metadata, decoded
-from deepmnist.prediction.arrays import check_images, write_unit_range
+from deepmnist.prediction.arrays import write_unit_range
 from deepmnist.prediction.cores import usable_cores
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 from deepmnist.prediction.predictor import ModelPredictor
@@ -57,18 +57,11 @@ class LiteRTPredictor(ModelPredictor):
         self._sharers: list[_Runner] = []
         self._rest: dict[int, _Runner] = {}
 
-    def scores(self, images: NDArray[np.uint8 | np.floating]) -> Scores:
-        """See ModelPredictor."""
-        check_images(images)
-        found = Scores(
-            np.empty((len(images), len(self.class_names)), np.float32),
-            np.ones(len(images), np.float32),
-        )
+    def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
         shares = len(images) // SHARE
         if shares:
-            self._answer_shares(shares, images, found)
-        self._answer_rest(shares * SHARE, images, found)
-        return found
+            self._answer_shares(shares, images, into)
+        self._answer_rest(shares * SHARE, images, into)
 
     def _answer_shares(
         self,

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.prediction.arrays import check_images
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
 Images = NDArray[np.uint8 | np.floating]
@@ -44,12 +45,22 @@ class ModelPredictor(ABC):
         self.class_names = tuple(class_names)
         self.threshold, self.coverages = threshold, tuple(coverages)
 
-    @abstractmethod
     def scores(self, images: Images) -> Scores:
         """What predict_proba gives and, for each image, the probability that it is one digit.
 
         That is 1 for every image where the model did not learn what is no digit.
         """
+        check_images(images)
+        found = Scores(
+            np.empty((len(images), len(self.class_names)), np.float32),
+            np.ones(len(images), np.float32),
+        )
+        self._fill(images, found)
+        return found
+
+    @abstractmethod
+    def _fill(self, images: Images, into: Scores) -> None:
+        """Put what the model gives for checked images into scores whose `single` is 1."""
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
         """Probabilities float32 (n, classes) of images (n, 28, 28): uint8 0..255 or float 0..1.
