@@ -38,7 +38,7 @@ docs: $(READY) ## write docs/cli.md and docs/http.md anew, from --help and the s
 	@$(BIN)/python docs/generate_cli.py && $(BIN)/python docs/generate_http.py
 
 lock: $(READY) ## resolve requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile pyproject.toml --extra export --extra serve --extra dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --extra export --extra serve --extra cluster --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
 clean: ## remove the virtual environment
