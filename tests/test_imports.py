@@ -43,7 +43,8 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["evaluate"], ["predict"], ["read"], ["improve"], ["data"]]
+    "command",
+    [[], ["train"], ["evaluate"], ["predict"], ["read"], ["score"], ["improve"], ["data"]],
 )
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     program = (

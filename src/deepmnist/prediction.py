@@ -76,15 +76,16 @@ class LiteRTPredictor:
         class_names: Sequence[str],
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
+        cores: int | None = None,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
-        threshold, coverages: see rejection.py.
+        threshold, coverages: see rejection.py. cores: how many it may use; None for all.
         """
         self.class_names = tuple(class_names)
         self.threshold, self.coverages = threshold, tuple(coverages)
         self._runtime = runtime
-        self._cores = usable_cores()
+        self._cores = cores or usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._sharers: list[_Runner] = []
         self._rest: dict[int, _Runner] = {}

@@ -11,14 +11,14 @@ import warnings
 
 import typer
 
-from deepmnist.cli import data, evaluate, improve, predict, read, train
+from deepmnist.cli import data, evaluate, improve, predict, read, score, train
 from deepmnist.errors import DeepMNISTError
 
 INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
 
 app = typer.Typer(
     name="deepmnist",
-    help="Handwritten digits: train, evaluate, predict, read, improve.",
+    help="Handwritten digits: train, evaluate, predict, read, score, improve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +28,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("read")(read.read)
+app.command("score")(score.score)
 app.command("improve")(improve.improve)
 app.add_typer(data.app, name="data")
 
