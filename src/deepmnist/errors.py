@@ -7,6 +7,7 @@
     |-- ConfigError           a training option out of its range, an unknown recipe
     |-- BundleError           a model on disk that is missing, altered, foreign or too new
     |-- RunError              a run folder that cannot be written, resumed or trusted
+    |   `-- LostError         work whose machine is gone, and those that tried it after
     |-- TrainingError         a run that cannot go on: the loss is no number
     |-- ForgettingError       an improved model that forgot more than it may, and was not saved
     |-- StorageError          a file that cannot be written: no space, no permission
@@ -48,6 +49,10 @@ class BundleError(DeepMNISTError):
 
 class RunError(DeepMNISTError):
     """A run folder cannot be written, resumed or trusted."""
+
+
+class LostError(RunError):
+    """A piece of work lost its worker or machine, and those that took it over."""
 
 
 class TrainingError(DeepMNISTError):

@@ -87,6 +87,7 @@ def begun(
             done = _done(place, read)
         job = Job(listing.place.address, place.address, model, coverage, read)
         yield Begun(job, manifest, done, listing.passed_over, listing.example)
+        place.sweep()  # of workers that were killed meanwhile
 
 
 def _check_apart(listing: sources.Listing, out: Place) -> None:

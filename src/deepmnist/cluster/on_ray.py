@@ -8,8 +8,11 @@ driver holds more than a few parts. Ray is an extra, imported late.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -23,10 +26,10 @@ from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, Scorer, check_unchanged
 from deepmnist.cluster.tables import Tally
-from deepmnist.errors import ConfigError, DeepMNISTError, MissingExtraError, RunError
+from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
 
 CONNECT_S = 10  # for an address to answer at all
-START_S = 120  # for Ray to connect, or to start on this machine
+START_S = 45  # for Ray to connect, or to start on this machine; it gives up itself at 60
 CHECK_S = 120  # for every node to say what it has: a first worker's start loads Ray and us
 RETRIES = 5  # of a part whose worker or node is lost
 DECIDING = ("deepmnist", "ai-edge-litert", "opencv-python-headless", "pillow", "numpy")
@@ -53,13 +56,10 @@ def run(begun: Begun, progress: Progress, address: str | None, workers: int | No
     otherwise as local.run.
     """
     ray = _ray()
-    _connect(ray, address)
-    try:
+    with _connected(ray, address):
         _check_nodes(ray, begun)
         at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         return _run(ray, begun, progress, at_once)
-    finally:
-        ray.shutdown()
 
 
 def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
@@ -72,8 +72,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
         part = under_way.pop(finished)
         tally = _result(ray, finished, f"part {part.number}")
         total += tally
-        progress.scored(tally.rows + tally.unreadable)
-        progress.finished(part)
+        progress.finished(part, tally.rows + tally.unreadable)
         under_way |= {task.remote(job, part, here): part for part in islice(missing, 1)}
     return total
 
@@ -135,20 +134,32 @@ def _check_nodes(ray: Any, begun: Begun) -> None:
     first = next(begun.missing(), None)
     task = ray.remote(num_cpus=0, max_retries=0)(_look)
     looks = {}
-    for node in ray.nodes():
-        if node["Alive"] and node["Resources"].get("CPU", 0) > 0:
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            on_node = task.options(scheduling_strategy=there)
-            name = node["NodeManagerHostname"]
-            looks[on_node.remote(begun.job, first, begun.manifest.plan)] = name
+    for node, name in _nodes(ray).items():
+        there = NodeAffinitySchedulingStrategy(node, soft=False)
+        on_node = task.options(scheduling_strategy=there)
+        looks[on_node.remote(begun.job, first, begun.manifest.plan)] = node, name
     ready, late = ray.wait(list(looks), num_returns=len(looks), timeout=CHECK_S)
     for look in ready:
-        found = _result(ray, look, f"node {looks[look]}")
-        check_versions(looks[look], versions(), found)
+        node, name = looks[look]
+        try:
+            found = _result(ray, look, f"node {name}")
+        except LostError:
+            if node in _nodes(ray):
+                raise
+            continue  # it went meanwhile, and will take no part
+        check_versions(name, versions(), found)
     if late:
-        raise RunError(
-            f"node {looks[late[0]]} did not answer within {CHECK_S} s; is it overloaded?"
-        )
+        name = looks[late[0]][1]
+        raise RunError(f"node {name} did not answer within {CHECK_S} s; is it overloaded?")
+
+
+def _nodes(ray: Any) -> dict[str, str]:
+    """Names of the nodes that can take parts, by their Ray ids."""
+    return {
+        node["NodeID"]: node["NodeManagerHostname"]
+        for node in ray.nodes()
+        if node["Alive"] and node["Resources"].get("CPU", 0) > 0
+    }
 
 
 def _look(job: Job, first: Part | None, plan_sha256: str) -> dict[str, str]:
@@ -174,7 +185,7 @@ def _result(ray: Any, task: Any, what: str) -> Any:
     except DeepMNISTError as error:  # Ray's own copy of it, whose text is a traceback
         raise _original(error) from error
     except ray.exceptions.RayError as error:
-        raise RunError(
+        raise LostError(
             f"{what} was lost: {places.reason(error)}; "
             "the same command goes on with what is missing"
         ) from error
@@ -196,27 +207,34 @@ def _ray() -> Any:
     return ray
 
 
-def _connect(ray: Any, address: str | None) -> None:
-    """RunError where nobody answers within CONNECT_S, or Ray is not there within START_S."""
-    import logging
-
+@contextmanager
+def _connected(ray: Any, address: str | None) -> Iterator[None]:
+    """RunError where Ray is not there within START_S."""
+    ready, over = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
     def connect() -> None:
+        """Ray's own processes end with the thread that started them."""
         try:
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
         except BaseException as error:  # noqa: BLE001  told below, in the thread that waits
             failed.append(error)
+        ready.set()
+        over.wait()
 
-    thread = threading.Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(START_S)
-    if failed or thread.is_alive():
-        why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
-        raise RunError(
-            f"cannot connect to Ray at {address or 'this machine'}: {why}; "
-            "start it with `ray start --head`, or give --local"
-        )
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        if not ready.wait(START_S) or failed:
+            why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
+            raise RunError(
+                f"cannot connect to Ray at {address or 'this machine'}: {why}; "
+                "start it with `ray start --head`, or give --local"
+            )
+        yield
+    finally:
+        if ready.is_set():
+            ray.shutdown()
+        over.set()
 
 
 def _check_answers(address: str) -> None:

@@ -27,8 +27,9 @@ class Progress:
         """So many rows more are done."""
         self.rows += rows
 
-    def finished(self, part: Part) -> None:
-        """A part is written."""
+    def finished(self, part: Part, rows: int = 0) -> None:
+        """A part is written; so many of its rows were not told of before."""
+        self.rows += rows
         self.done += 1
         self.weighed += part.weight
         self._finished = time.monotonic()
@@ -78,8 +79,8 @@ class Lines(Progress):
         super().scored(rows)
         self._tell()
 
-    def finished(self, part: Part) -> None:
-        super().finished(part)
+    def finished(self, part: Part, rows: int = 0) -> None:
+        super().finished(part, rows)
         self._tell()
 
     def _tell(self) -> None:
@@ -101,8 +102,8 @@ class Terminal(Progress):
         super().scored(rows)
         self._bar.update(self._task, figures=self.text)
 
-    def finished(self, part: Part) -> None:
-        super().finished(part)
+    def finished(self, part: Part, rows: int = 0) -> None:
+        super().finished(part, rows)
         self._bar.update(self._task, completed=self.weighed, figures=self.text)
 
     def end(self) -> None:
