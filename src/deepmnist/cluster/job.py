@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import deepmnist
-from deepmnist import atomic
+from deepmnist import atomic, rejection
 from deepmnist.cluster import places, plan, sources, tables
 from deepmnist.cluster.places import Local, Place
 from deepmnist.cluster.plan import Asked, Manifest
@@ -59,10 +59,12 @@ def begun(
 ) -> Iterator[Begun]:
     """Begin scoring `source` into `out`, or go on; no other process may, as long as this lasts.
 
-    DataError where the source cannot be read, RunError where `out` holds something else, or was
-    begun with another source, model or option, StorageError where it cannot be written.
+    DataError where the source cannot be read, ConfigError where the model knows no such coverage,
+    RunError where `out` holds something else, or was begun with another source, model or option,
+    StorageError where it cannot be written.
     """
     tables.arrow()
+    rejection.threshold(model.predictor(1), coverage)
     listing = sources.listing(source)
     place = places.at(out)
     _check_apart(listing, place)

@@ -121,4 +121,4 @@ def _cut(place: Place, entry: Entry, kind: Kind) -> list[Piece]:
     try:
         return list(shard_module(kind).cut(place, entry)) or [replace(whole, stop=0, weight=0)]
     except DataError:
-        return [whole]  # reading it will say why
+        return [replace(whole, weight=PICTURE)]  # reading it will say why

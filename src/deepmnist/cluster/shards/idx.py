@@ -26,10 +26,11 @@ def cut(place: Place, entry: Entry) -> Iterator[Piece]:
     with streams.opened(place, entry.path) as stream:
         count, *shape = idx.header(stream, entry.path, idx.IMAGES_MAGIC, 3)
         packed = stream.packed
-    held = (entry.size - HEADER_BYTES) // IMAGE_BYTES
-    if packed or shape != [SIDE, SIDE] or held <= 0:
-        yield Piece(entry.path, Kind.idx, entry.size, entry.modified_ns)
+    if packed or shape != [SIDE, SIDE] or entry.size < HEADER_BYTES + IMAGE_BYTES:
+        weight = IMAGE * min(count, entry.size * idx.MAX_DEFLATE_RATIO // IMAGE_BYTES)
+        yield Piece(entry.path, Kind.idx, entry.size, entry.modified_ns, weight=weight)
         return
+    held = (entry.size - HEADER_BYTES) // IMAGE_BYTES
     for start in range(0, min(count, held), PART_WEIGHT):
         stop = min(start + PART_WEIGHT, count, held)
         yield Piece(

@@ -130,7 +130,8 @@ def _images(column: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
         whole = even.reshape(-1, SIDE).all(axis=1)
         if not whole.all():  # rare: the same again without those rows
             good[good] = whole
-            return good, _images(column.filter(good))[1]
+            good[good], images = _images(column.filter(good))
+            return good, images
     levels = values.fill_null(-1) if values.null_count else values
     numbers = levels.to_numpy(zero_copy_only=False).reshape(-1, PIXELS)
     inside = (numbers.min(axis=1, initial=0) >= 0) & (numbers.max(axis=1, initial=0) <= INK)
