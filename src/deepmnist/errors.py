@@ -71,9 +71,14 @@ class MissingExtraError(DeepMNISTError):
     """An optional part of deepmnist is not installed."""
 
     def __init__(self, needed_for: str, extra: str) -> None:
+        self._given = needed_for, extra
         super().__init__(
             f"{needed_for} needs the extra '{extra}': pip install 'deepmnist[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """So that it may come from another process."""
+        return type(self), self._given
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:

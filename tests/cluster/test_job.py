@@ -173,8 +173,12 @@ def test_a_source_that_is_not_there_or_of_no_kind_is_an_error_of_one_line(
     with pytest.raises(DataError, match=r"nowhere does not exist; give a file or a folder"):
         score(tmp_path / "nowhere", tmp_path / "out")
     (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(DataError, match=r"a\.txt is of no kind that is scored: a folder, or a"):
+    with pytest.raises(DataError, match=r"a\.txt is of no kind that is scored; known are files"):
         score(tmp_path / "a.txt", tmp_path / "out")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_text("x")
+    with pytest.raises(DataError, match=r"folder holds nothing that is scored; known are files"):
+        score(tmp_path / "folder", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

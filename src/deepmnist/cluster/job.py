@@ -18,7 +18,7 @@ from deepmnist.cluster.places import Local, Place
 from deepmnist.cluster.plan import Asked, Manifest
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model
-from deepmnist.errors import RunError, StorageError
+from deepmnist.errors import DataError, RunError, StorageError
 
 PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 LOCK = ".lock"
@@ -66,6 +66,8 @@ def begun(
     tables.arrow()
     rejection.threshold(model.predictor(1), coverage)
     listing = sources.listing(source)
+    if next(iter(sources.listing(source)), None) is None:
+        raise DataError(f"{source} holds nothing that is scored; {sources.KNOWN}")
     place = places.at(out)
     _check_apart(listing, place)
     _check_ours(place)

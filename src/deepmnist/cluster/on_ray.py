@@ -182,18 +182,16 @@ def _result(ray: Any, task: Any, what: str) -> Any:
     """A task's result; what went wrong there is raised here, in one line."""
     try:
         return ray.get(task)
-    except DeepMNISTError as error:  # Ray's own copy of it, whose text is a traceback
-        raise _original(error) from error
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
+            raise error.cause from error
+        kind = type(error.cause).__name__
+        raise RunError(f"{what} failed: {kind}: {places.reason(error.cause)}") from error
     except ray.exceptions.RayError as error:
         raise LostError(
             f"{what} was lost: {places.reason(error)}; "
             "the same command goes on with what is missing"
         ) from error
-
-
-def _original(error: Exception) -> Exception:
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, DeepMNISTError) else error
 
 
 # ---- the cluster --------------------------------------------------------------------------------

@@ -107,7 +107,8 @@ def shown(path: str) -> str:
 def reason(error: BaseException) -> str:
     """Why, in one line of bounded length."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())[:200]
+    line = " ".join(str(text).split())
+    return "".join(mark if mark.isprintable() else "?" for mark in line[:200])
 
 
 def _writer() -> str:

@@ -18,13 +18,14 @@ from deepmnist.cluster.records import PART_WEIGHT, PICTURE, READ, Kind, Part, Pi
 from deepmnist.errors import DataError
 from deepmnist.pictures import SUFFIXES
 
-ENDINGS = {
+ENDINGS: dict[Kind, tuple[str, ...]] = {
     Kind.parquet: (".parquet",),
     Kind.table: (".csv",),
     Kind.idx: ("images-idx3-ubyte", "images.idx3-ubyte"),
     Kind.tar: (".tar", ".tar.gz", ".tgz"),
     Kind.picture: SUFFIXES,
 }
+KNOWN = "known are files that end in " + ", ".join(sum(ENDINGS.values(), ()))
 PACKED = ".gz"  # after an IDX file's name
 READABLE = (Kind.picture, Kind.tar, Kind.parquet)  # that may hold pictures of many digits
 
@@ -69,10 +70,7 @@ def listing(address: str) -> Listing:
         return Listing(place, None)
     folder, _, name = place.address.rpartition("/")
     if kind_of(name) is None:
-        endings = ", ".join(ending for each in ENDINGS.values() for ending in each)
-        raise DataError(
-            f"{address} is of no kind that is scored: a folder, or a file ending in {endings}"
-        )
+        raise DataError(f"{address} is of no kind that is scored; {KNOWN}")
     return Listing(places.at(folder or "/"), name)
 
 
