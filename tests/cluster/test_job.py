@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,8 +222,9 @@ PATH = str(Path(job.__file__).parents[2])
 def test_a_driver_killed_at_random_moments_loses_nothing_and_doubles_nothing(
     shards: Path, tmp_path: Path
 ) -> None:
-    moments = random.Random(0)
+    moments, started = random.Random(0), time.monotonic()
     assert start(shards, tmp_path / "whole").wait() == 0
+    length = time.monotonic() - started
     whole = answers(tmp_path / "whole"), errors(tmp_path / "whole")
     assert len(whole[0]) == 58
     killed = 0
@@ -231,7 +233,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_doubles_nothing(
         for _ in range(3):
             child = start(shards, out)
             try:
-                child.wait(moments.uniform(0.2, 1.2))
+                child.wait(moments.uniform(0.3, 0.9) * length)
             except subprocess.TimeoutExpired:
                 child.kill()
                 killed += 1
@@ -239,7 +241,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing_and_doubles_nothing(
         assert start(shards, out).wait() == 0
         assert (answers(out), errors(out)) == whole
         assert not list(out.rglob("*.part"))
-    assert killed > 3
+    assert killed >= 3
 
 
 def test_a_disk_that_fills_ends_in_one_line_and_leaves_nothing_half_written(
