@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepmnist.cluster import places, scoring
+from deepmnist.cluster import scoring
 from deepmnist.cluster.scoring import ahead, zip_kept
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import RunError
-from tests.cluster.files import answers, csv_file, errors, idx_file, parquet_file, png
+from tests.cluster.files import answers, csv_file, errors, idx_file, parquet_file, png, tar_file
 from tests.writing import PlainHandPredictor, page
 
 
@@ -98,30 +99,31 @@ def test_the_lines_of_a_page_are_answered_with_read(
 def test_pictures_wait_in_memory_by_the_handful_only(
     score: Callable[..., Any], tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fetched, prepared, most = [0], [0], []
-    content, prepare = places.content, scoring._prepared
+    taken, prepared, most = [0], [0], []
+    rows, prepare = scoring._rows, scoring._prepared
     lock = threading.Lock()
 
-    def counted_content(*given: Any) -> bytes:
-        with lock:
-            fetched[0] += 1
-            most.append(fetched[0] - prepared[0])
-        return content(*given)
+    def counted_rows(*given: Any) -> Any:
+        for each in rows(*given):
+            with lock:
+                taken[0] += 1
+                most.append(taken[0] - prepared[0])
+            yield each
 
     def counted_prepare(*given: Any) -> Any:
+        time.sleep(0.002)  # slower than they are taken
         found = prepare(*given)
         with lock:
             prepared[0] += 1
         return found
 
-    monkeypatch.setattr(places, "content", counted_content)
+    monkeypatch.setattr(scoring, "_rows", counted_rows)
     monkeypatch.setattr(scoring, "_prepared", counted_prepare)
-    (tmp_path / "source").mkdir()
-    for each in range(50):
-        (tmp_path / "source" / f"{each}.png").write_bytes(png(np.asarray(tiny.images)[each]))
-    score(tmp_path / "source", tmp_path / "out")
-    assert fetched == [50]
-    assert max(most) <= scoring.usable_cores() + 1
+    members = [(f"{each}.png", png(np.asarray(tiny.images)[each])) for each in range(50)]
+    (tmp_path / "a.tar").write_bytes(tar_file(members))
+    score(tmp_path / "a.tar", tmp_path / "out")
+    assert prepared == [50]
+    assert max(most) <= scoring.AHEAD * scoring.usable_cores() + 2  # one is fetched beside them
 
 
 def test_a_file_that_changed_since_it_was_cut_stops_the_scoring(
