@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 from hypothesis import given
@@ -55,3 +56,8 @@ def test_nearest_guesses_nothing_where_nothing_is_near() -> None:
 @given(st.text(), st.lists(st.text(min_size=1)))
 def test_nearest_names_every_known_name(given_name: str, names: list[str]) -> None:
     assert nearest(given_name, names).endswith(f"known: {', '.join(sorted(names))}")
+
+
+def test_a_missing_extra_survives_the_way_from_another_process() -> None:
+    error = pickle.loads(pickle.dumps(MissingExtraError("scoring", "cluster")))  # noqa: S301
+    assert str(error) == "scoring needs the extra 'cluster': pip install 'deepmnist[cluster]'"

@@ -109,11 +109,11 @@ class Terminal(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._bar = _bar(console)
+        self._bar = bar(console)
 
     def begin(self, plan: Plan, step: int) -> None:
         super().begin(plan, step)
-        self._bar = _bar(self._console)  # one that has stopped would draw over what came since
+        self._bar = bar(self._console)  # one that has stopped would draw over what came since
         self._task = self._bar.add_task("train", total=plan.steps, completed=step, figures="")
         self._bar.start()
 
@@ -125,7 +125,8 @@ class Terminal(Lines):
         self._bar.stop()
 
 
-def _bar(console: Console) -> Bar:
+def bar(console: Console) -> Bar:
+    """A bar that tells `figures` and the time left. It is not started."""
     return Bar(
         BarColumn(bar_width=BAR_WIDTH),
         TextColumn("{task.fields[figures]}"),

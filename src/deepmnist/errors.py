@@ -7,6 +7,7 @@
     |-- ConfigError           a training option out of its range, an unknown recipe
     |-- BundleError           a model on disk that is missing, altered, foreign or too new
     |-- RunError              a run folder that cannot be written, resumed or trusted
+    |   `-- LostError         work whose machine is gone, and those that tried it after
     |-- TrainingError         a run that cannot go on: the loss is no number
     |-- ForgettingError       an improved model that forgot more than it may, and was not saved
     |-- ParityError           an exported model that answers otherwise, and was not written
@@ -53,6 +54,10 @@ class RunError(DeepMNISTError):
     """A run folder cannot be written, resumed or trusted."""
 
 
+class LostError(RunError):
+    """A piece of work lost its worker or machine, and those that took it over."""
+
+
 class TrainingError(DeepMNISTError):
     """A run cannot go on: the loss is no number."""
 
@@ -81,9 +86,14 @@ class MissingExtraError(DeepMNISTError):
     """An optional part of deepmnist is not installed."""
 
     def __init__(self, needed_for: str, extra: str) -> None:
+        self._given = needed_for, extra
         super().__init__(
             f"{needed_for} needs the extra '{extra}': pip install 'deepmnist[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """So that it may come from another process."""
+        return type(self), self._given
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:

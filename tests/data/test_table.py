@@ -34,7 +34,7 @@ def write(path: Path, rows: list[str], newline: str = "\n") -> Path:
 
 @pytest.fixture
 def quick_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "_careful_values", None)
+    monkeypatch.setattr(table, "careful_values", None)
 
 
 @pytest.mark.usefixtures("quick_only")
@@ -195,7 +195,7 @@ def test_the_quick_reader_never_differs_from_the_careful_one(tiny, place, patch)
     block = ("\n".join(lines(tiny.take(slice(0, 4)), header=False)) + "\n").encode()
     place = min(place, len(block) - 1)
     altered = block[:place] + patch.encode() + block[place:]
-    layout = table._Layout(Path("a.csv"), labelled=True, classes=10)
-    quick = table._plain_values(altered.replace(b"\r\n", b"\n"), layout)
+    layout = table.Layout(Path("a.csv"), labelled=True, classes=10)
+    quick = table.plain_values(altered.replace(b"\r\n", b"\n"), layout)
     if quick is not None:
-        assert np.array_equal(quick, table._careful_values(altered, 1, layout))
+        assert np.array_equal(quick, table.careful_values(altered, 1, layout))

@@ -11,14 +11,14 @@ import warnings
 
 import typer
 
-from deepmnist.cli import data, evaluate, export, improve, predict, read, serve, train
+from deepmnist.cli import data, evaluate, export, improve, predict, read, score, serve, train
 from deepmnist.errors import DeepMNISTError
 
 INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
 
 app = typer.Typer(
     name="deepmnist",
-    help="Handwritten digits: train, evaluate, predict, read, improve, export, serve.",
+    help="Handwritten digits: train, evaluate, predict, read, score, improve, export, serve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,6 +28,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("read")(read.read)
+app.command("score")(score.score)
 app.command("improve")(improve.improve)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)

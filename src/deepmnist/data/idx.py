@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
     DataError, naming the file, where it is no IDX file of images, truncated, too long, too large.
     """
     with _opened(path) as file:
-        (count, height, width) = _header(file, path, IMAGES_MAGIC, 3)
+        (count, height, width) = header(file, path, IMAGES_MAGIC, 3)
         if height == 0 or width == 0:
             raise DataError(f"{path}: the header says images of {height}x{width} pixels")
         return _body(file, path, (count, height, width))
@@ -90,7 +90,7 @@ def read_images(path: Path) -> NDArray[np.uint8]:
 def read_labels(path: Path) -> NDArray[np.uint8]:
     """Labels uint8 (n,). DataError as `read_images`."""
     with _opened(path) as file:
-        return _body(file, path, _header(file, path, LABELS_MAGIC, 1))
+        return _body(file, path, header(file, path, LABELS_MAGIC, 1))
 
 
 def _read_part(
@@ -143,12 +143,21 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _header(file: BinaryIO, path: Path, magic: int, dimensions: int) -> tuple[int, ...]:
+class Readable(Protocol):
+    """What gives bytes in order."""
+
+    def read(self, count: int, /) -> bytes:
+        """So many, fewer at the end."""
+        ...
+
+
+def header(file: Readable, path: Path | str, magic: int, dimensions: int) -> tuple[int, ...]:
+    """The shape that a file's first bytes claim. DataError where they are no header."""
     wanted = 4 * (1 + dimensions)
-    header = file.read(wanted)
-    if len(header) < wanted:
-        raise DataError(f"{path} is truncated: {len(header)} bytes, its header alone has {wanted}")
-    found, *shape = struct.unpack(f">{1 + dimensions}I", header)
+    start = file.read(wanted)
+    if len(start) < wanted:
+        raise DataError(f"{path} is truncated: {len(start)} bytes, its header alone has {wanted}")
+    found, *shape = struct.unpack(f">{1 + dimensions}I", start)
     if found != magic:
         kind = "images" if magic == IMAGES_MAGIC else "labels"
         raise DataError(

@@ -31,10 +31,10 @@ NEWLINE, COMMA, ZERO, NINE = b"\n,09"
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """What a cell may be: its column's name and its largest value."""
 
-    path: Path
+    path: Path | str
     labelled: bool
     classes: int
 
@@ -57,7 +57,7 @@ def read_csv(path: Path, class_names: tuple[str, ...] = DIGITS, name: str | None
     """
     try:
         with path.open("rb") as file:
-            layout, first_line = _layout(file, path, len(class_names))
+            layout, first_line = read_layout(file, path, len(class_names))
             blocks = [
                 _values(block, line, layout) for block, line in _blocks(file, path, first_line)
             ]
@@ -71,8 +71,12 @@ def read_csv(path: Path, class_names: tuple[str, ...] = DIGITS, name: str | None
     return Dataset(np.ascontiguousarray(images), labels, class_names, name or path.name)
 
 
-def _layout(file: BinaryIO, path: Path, classes: int) -> tuple[_Layout, int]:
-    """The layout that the first line shows, and the number of the first line of values."""
+def read_layout(file: BinaryIO, path: Path | str, classes: int) -> tuple[Layout, int]:
+    """The layout that the first line shows, and the number of the first line of values.
+
+    The file is left where that line begins. DataError where the first line is none of a CSV of
+    images.
+    """
     line = file.readline(MAX_LINE_BYTES + 1)
     if len(line) > MAX_LINE_BYTES:
         raise DataError(_too_long(path, 1))
@@ -83,14 +87,14 @@ def _layout(file: BinaryIO, path: Path, classes: int) -> tuple[_Layout, int]:
     has_header = not WHOLE_NUMBER.fullmatch(cells[0].strip()) if cells else False
     if not has_header:
         file.seek(len(mark) if line.startswith(mark) else 0)
-    layout = _Layout(path, len(cells) == PIXELS + 1, classes)
+    layout = Layout(path, len(cells) == PIXELS + 1, classes)
     if has_header:
         _check_header([cell.strip() for cell in cells], path)
     _check_count(len(cells), path, 1, (PIXELS, PIXELS + 1))
     return layout, 1 + has_header
 
 
-def _check_header(header: list[str], path: Path) -> None:
+def _check_header(header: list[str], path: Path | str) -> None:
     pixels = [cell for cell in header if re.fullmatch(r"pixel\d+", cell)]
     wanted = [f"pixel{index}" for index in range(PIXELS)]
     if pixels and pixels != wanted:
@@ -104,7 +108,7 @@ def _check_header(header: list[str], path: Path) -> None:
         )
 
 
-def _check_count(found: int, path: Path, line: int, allowed: tuple[int, ...]) -> None:
+def _check_count(found: int, path: Path | str, line: int, allowed: tuple[int, ...]) -> None:
     if found not in allowed:
         wanted = " or ".join(
             f"{columns} ({'label,' if columns > PIXELS else ''}pixel0..pixel{PIXELS - 1})"
@@ -128,12 +132,12 @@ def _blocks(file: BinaryIO, path: Path, line: int) -> Iterator[tuple[bytes, int]
         yield rest + b"\n", line
 
 
-def _values(block: bytes, line: int, layout: _Layout) -> NDArray[np.uint8]:
-    values = _plain_values(block.replace(b"\r\n", b"\n"), layout)
-    return _careful_values(block, line, layout) if values is None else values
+def _values(block: bytes, line: int, layout: Layout) -> NDArray[np.uint8]:
+    values = plain_values(block.replace(b"\r\n", b"\n"), layout)
+    return careful_values(block, line, layout) if values is None else values
 
 
-def _plain_values(block: bytes, layout: _Layout) -> NDArray[np.uint8] | None:
+def plain_values(block: bytes, layout: Layout) -> NDArray[np.uint8] | None:
     """Values uint8 (rows, columns) of lines of 1 to 3 digits a cell; None for anything else."""
     data = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero((data == COMMA) | (data == NEWLINE))
@@ -154,8 +158,11 @@ def _plain_values(block: bytes, layout: _Layout) -> NDArray[np.uint8] | None:
     return values.astype(np.uint8)
 
 
-def _careful_values(block: bytes, line: int, layout: _Layout) -> NDArray[np.uint8]:
-    """The same for any line; the first cell that is no value is a DataError saying where."""
+def careful_values(block: bytes, line: int, layout: Layout) -> NDArray[np.uint8]:
+    """The same for any line; the first cell that is no value is a DataError saying where.
+
+    Lines of spaces alone are left out.
+    """
     rows = []
     for number, text in enumerate(block.split(b"\n"), line):
         if len(text) > MAX_LINE_BYTES:
@@ -168,7 +175,7 @@ def _careful_values(block: bytes, line: int, layout: _Layout) -> NDArray[np.uint
     return np.array(rows, np.uint8).reshape(-1, layout.columns)
 
 
-def _value(cell: str, line: int, column: int, layout: _Layout) -> int:
+def _value(cell: str, line: int, column: int, layout: Layout) -> int:
     where = f"{layout.path}, line {line}, column {column + 1} ({layout.column_name(column)})"
     largest = layout.largest(column)
     if not WHOLE_NUMBER.fullmatch(cell.strip()):
@@ -179,7 +186,7 @@ def _value(cell: str, line: int, column: int, layout: _Layout) -> int:
     return value
 
 
-def _cells(line: bytes, path: Path, number: int) -> list[str]:
+def _cells(line: bytes, path: Path | str, number: int) -> list[str]:
     try:
         return next(csv.reader([line.decode().rstrip("\r\n")]), [])
     except (UnicodeDecodeError, csv.Error) as error:
@@ -190,5 +197,5 @@ def _shown(cell: str) -> str:
     return repr(cell if len(cell) <= 40 else cell[:40] + "...")
 
 
-def _too_long(path: Path, line: int) -> str:
+def _too_long(path: Path | str, line: int) -> str:
     return f"{path}, line {line} is longer than {MAX_LINE_BYTES:,} bytes: this is no CSV of images"

@@ -43,15 +43,17 @@ class LiteRTPredictor(ModelPredictor):
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
         split: bool = True,
+        cores: int | None = None,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
         threshold, coverages: see rejection.py. split: whether a few images may be split between all
         cores: an answer comes sooner, but costs more, which matters where others wait for theirs.
+        cores: how many it may use; None for all.
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
-        self._cores = usable_cores()
+        self._cores = cores or usable_cores()
         self._split = split
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._sharers: list[_Runner] = []

@@ -1,0 +1,173 @@
+"""What DEST holds before the first part: the manifest, and which rows make which part.
+
+DEST/_plan.parquet   a row a piece: which part, which file, which rows; the files as they were
+DEST/_manifest.json  what was asked for, and the SHA-256 of the plan; written last
+
+What is there is read a piece at a time: neither has to fit into memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import groupby, zip_longest
+from typing import Any, cast
+
+import msgspec
+
+from deepmnist.cluster import places, tables
+from deepmnist.cluster.places import Entry, Place
+from deepmnist.cluster.records import Kind, Part, Piece
+from deepmnist.errors import RunError
+
+SCHEMA_VERSION = 1
+PLAN = "_plan.parquet"
+MANIFEST = "_manifest.json"
+MAX_MANIFEST_BYTES = 1_000_000
+BATCH_PIECES = 1_024
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What decides every answer: another run goes on only with the same."""
+
+    source: str  # the address
+    model: str  # SHA-256 of its LiteRT file
+    coverage: float | None
+    read: bool
+    deepmnist: str  # version
+
+
+class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What _manifest.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    asked: Asked
+    plan: str  # SHA-256 of _plan.parquet
+    parts: int
+    weight: int  # of all parts, Part.weight
+
+
+def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
+    """Write plan and manifest. StorageError where the store refuses."""
+    count = weight = 0
+    with tables.parquet(out, PLAN, _schema()) as table:
+        for part in parts:
+            table.add(_columns(part))
+            count, weight = count + 1, weight + part.weight
+    manifest = Manifest(asked=asked, plan=_sha256(out), parts=count, weight=weight)
+    with out.replacing(MANIFEST) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return manifest
+
+
+def read_manifest(out: Place) -> Manifest | None:
+    """The manifest in `out`, None where there is none. RunError where it or its plan is damaged."""
+    if out.entry(MANIFEST) is None:
+        return None
+    text = places.content(out, MANIFEST, MAX_MANIFEST_BYTES)
+    try:
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _foreign(out, f"its {MANIFEST} is none: {places.reason(error)}") from error
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise _foreign(out, f"it has schema version {manifest.schema_version}")
+    if out.entry(PLAN) is None or _sha256(out) != manifest.plan:
+        raise _foreign(out, f"its {PLAN} is missing or altered")
+    return manifest
+
+
+def check_asked(out: Place, there: Asked, now: Asked) -> None:
+    """RunError, naming the first difference, unless the same is asked for."""
+    for name, value in msgspec.structs.asdict(there).items():
+        given = getattr(now, name)
+        if given != value:
+            raise RunError(
+                f"{out.address} was begun with {name} {_told(value)}, not {_told(given)}; "
+                "go on with the same, or give another --out"
+            )
+
+
+def check_listing(out: Place, files: Iterable[Entry]) -> None:
+    """RunError, naming the first difference, unless the files are those of the plan."""
+    for planned, found in zip_longest(_files(out), files):
+        difference = _difference(planned, found)
+        if difference:
+            raise RunError(
+                f"{out.address} was begun when the source was another: {difference}; "
+                "put it back, or give another --out"
+            )
+
+
+def _difference(planned: Entry | None, found: Entry | None) -> str | None:
+    if planned is None or (found is not None and _order(found) < _order(planned)):
+        return f"{places.shown(found.path)} is new" if found is not None else None
+    if found is None or _order(planned) < _order(found):
+        return f"{places.shown(planned.path)} is gone"
+    same = (planned.size, planned.modified_ns) == (found.size, found.modified_ns)
+    return None if same else f"{places.shown(found.path)} has changed"
+
+
+def _order(entry: Entry) -> list[str]:
+    """Folder by folder, as a listing goes."""
+    return entry.path.split("/")
+
+
+def _files(out: Place) -> Iterator[Entry]:
+    """Every file of the plan, once."""
+    pieces = (piece for part in parts(out) for piece in part.pieces)
+    for path, same in groupby(pieces, key=lambda piece: piece.path):
+        first = next(same)
+        yield Entry(path, False, first.size, first.modified_ns)
+
+
+def parts(out: Place) -> Iterator[Part]:
+    """The parts of the plan, in order."""
+    for number, rows in groupby(_rows(out), key=lambda row: row["part"]):
+        yield Part(number, tuple(map(_piece, rows)))
+
+
+def _rows(out: Place) -> Iterator[dict[str, Any]]:
+    pa = tables.arrow()
+    with out.open(PLAN) as source, pa.parquet.ParquetFile(source) as file:
+        for batch in file.iter_batches(BATCH_PIECES):
+            yield from batch.to_pylist()
+
+
+def _columns(part: Part) -> tables.Columns:
+    rows = [{**asdict(piece), "path": os.fsencode(piece.path)} for piece in part.pieces]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return {"part": [part.number] * len(rows), **columns}
+
+
+def _piece(row: dict[str, Any]) -> Piece:
+    del row["part"]
+    return Piece(**{**row, "path": os.fsdecode(row["path"]), "kind": Kind(row["kind"])})
+
+
+def _schema() -> Any:
+    pa = tables.arrow()
+    numbers = ("size", "modified_ns", "start", "stop", "offset", "weight")
+    return pa.schema(
+        [
+            ("part", pa.int64()),
+            ("path", pa.binary()),  # a name may be any bytes
+            ("kind", pa.string()),
+            *((name, pa.int64()) for name in numbers),
+        ]
+    )
+
+
+def _sha256(out: Place) -> str:
+    with out.open(PLAN) as file:
+        return hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+
+
+def _foreign(out: Place, why: str) -> RunError:
+    return RunError(f"{out.address} cannot be gone on with: {why}; give another --out")
+
+
+def _told(value: object) -> str:
+    text = str(value)
+    return text if len(text) < 64 or "/" in text else f"{text[:12]}..."

@@ -1,0 +1,230 @@
+"""One part scored: every row to one of two tables, the answers or the unreadable.
+
+The rows of a part are read in order, in bounded blocks, so that neither a large file nor large
+pictures fill memory: a block of images is read while the one before is scored, and only a few
+pictures at a time are fetched and decoded. The same part gives the same rows wherever it is scored.
+It knows parts; it does not know who scores them, or what becomes of the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, groupby, islice
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import bundle, images, pictures, reader, rejection
+from deepmnist.cluster import places, sources, tables
+from deepmnist.cluster.places import Place
+from deepmnist.cluster.records import (
+    TO_THE_END,
+    Images,
+    Kind,
+    Part,
+    Picture,
+    Piece,
+    Read,
+    Unreadable,
+)
+from deepmnist.cluster.tables import Tally, Verdicts
+from deepmnist.data.resizing import picture_to_side
+from deepmnist.errors import DataError, PictureError, RunError
+from deepmnist.prediction import LiteRTPredictor, usable_cores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+BATCH = 256  # pictures prepared before the model runs
+AHEAD = 2  # pictures in memory, decoded or waiting for it, for each core
+
+Given = TypeVar("Given")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What travels to whoever scores: no file has to."""
+
+    runtime: bytes  # the LiteRT file
+    class_names: tuple[str, ...]
+    threshold: float
+    coverages: tuple[tuple[float, float], ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the LiteRT file."""
+        return hashlib.sha256(self.runtime).hexdigest()
+
+    def predictor(self, cores: int) -> LiteRTPredictor:
+        """It, on so many cores."""
+        return LiteRTPredictor(
+            self.runtime, self.class_names, self.threshold, self.coverages, cores=cores
+        )
+
+
+def model_of(opened: bundle.Bundle) -> Model:
+    """The model of a bundle that has been checked."""
+    manifest, kept = opened.manifest, opened.manifest.rejection
+    threshold = rejection.DEFAULT_THRESHOLD if kept is None else kept.threshold
+    coverages = () if kept is None else tuple(kept.coverages)
+    return Model(opened.runtime.read_bytes(), tuple(manifest.class_names), threshold, coverages)
+
+
+class Scorer:
+    """A model at work on some cores. One part at a time."""
+
+    def __init__(
+        self, model: Model, coverage: float | None = None, read: bool = False, cores: int = 0
+    ) -> None:
+        """coverage: see rejection.threshold. read: pictures hold many digits. cores: 0 for all."""
+        self.cores = cores or usable_cores()
+        self._names = model.class_names
+        self._coverage, self._read = coverage, read
+        self._pool = ThreadPoolExecutor(self.cores)
+        if read:  # each core reads a page of its own
+            self._readers: SimpleQueue[LiteRTPredictor] = SimpleQueue()
+            for _ in range(self.cores):
+                self._readers.put(model.predictor(1))
+        else:
+            self._predictor = model.predictor(self.cores)
+            self._threshold = rejection.threshold(self._predictor, coverage)
+
+    def score(self, source: Place, part: Part, out: Place, tell: Callable[[int], None]) -> Tally:
+        """Write the tables of a part, whole or not at all; `tell` hears of rows as they are done.
+
+        RunError where a file is not what it was when it was cut.
+        """
+        check_unchanged(source, part.pieces)
+        with tables.writing(out, part.number, self._read) as writer:
+            rows = chain.from_iterable(_rows(source, piece) for piece in part.pieces)
+            for found in self._answered(rows):
+                writer.write(found)
+                tell(len(found) if isinstance(found, Verdicts) else 1)
+        return writer.tally
+
+    def _answered(self, rows: Iterator[Read]) -> Iterator[Verdicts | Unreadable]:
+        for kind, group in groupby(ahead(rows), key=type):
+            if kind is Unreadable:
+                yield from group  # type: ignore[misc]
+            elif kind is Images and self._read:
+                yield from map(_no_page, group)  # type: ignore[arg-type]
+            elif kind is Images:
+                yield from map(self._of_images, group)  # type: ignore[arg-type]
+            else:
+                yield from self._of_pictures(group)  # type: ignore[arg-type]
+
+    def _of_images(self, block: Images) -> Verdicts:
+        paths = [places.shown(block.path)] * len(block.rows)
+        return self._verdicts(paths, block.rows, block.images)
+
+    def _of_pictures(self, given: Iterable[Picture]) -> Iterator[Verdicts | Unreadable]:
+        work: Callable[[Picture], Any] = self._page if self._read else _prepared
+        found = zip_kept(self._pool, work, given, AHEAD * self.cores)
+        while batch := list(islice(found, BATCH)):
+            bad = [_unreadable(each, why) for each, why in batch if isinstance(why, Exception)]
+            good = [pair for pair in batch if not isinstance(pair[1], Exception)]
+            yield from bad
+            if good and self._read:
+                yield tables.pages([each for each, _ in good], [page for _, page in good])
+            elif good:
+                yield self._verdicts(
+                    [places.shown(each.path) for each, _ in good],
+                    np.array([each.row or 0 for each, _ in good]),
+                    np.stack([image for _, image in good]),
+                )
+
+    def _verdicts(
+        self, paths: Sequence[str], rows: NDArray[np.int64], seen: NDArray[np.uint8]
+    ) -> Verdicts:
+        found = rejection.scores(self._predictor, seen)
+        return tables.verdicts(paths, rows, found, self._names, self._threshold)
+
+    def _page(self, picture: Picture) -> reader.Page | Exception:
+        predictor = self._readers.get()
+        try:
+            data = picture.load()
+            grey = pictures.decode_reduced(data, picture.path, reader.WORK_SIDE).grey
+            return reader.read(grey, predictor, coverage=self._coverage)
+        except (PictureError, DataError) as error:
+            return error
+        finally:
+            self._readers.put(predictor)
+
+
+def _prepared(picture: Picture) -> NDArray[np.uint8] | Exception:
+    """The image of a picture, uint8 (28, 28), or why there is none."""
+    try:
+        data = picture.load()
+        grey = pictures.decode_reduced(data, picture.path, images.WORK_SIDE).grey
+        if picture.image_as_is:
+            return picture_to_side(grey, picture.path, resize=True)
+        return images.prepare(grey)
+    except (PictureError, DataError) as error:
+        return error
+
+
+def _rows(source: Place, piece: Piece) -> Iterator[Read]:
+    """The rows of a piece; where nothing of its file can be read, that."""
+    try:
+        yield from sources.shard_module(piece.kind).rows(source, piece)
+    except DataError as error:
+        known = piece.stop != TO_THE_END
+        row = piece.start + 1 if known and piece.kind is not Kind.picture else None
+        rows = piece.stop - piece.start if known else None
+        yield Unreadable(piece.path, row, rows, places.reason(error))
+
+
+def check_unchanged(source: Place, pieces: Iterable[Piece]) -> None:
+    """RunError unless every file still has the size and the time that it had."""
+    for piece in pieces:
+        entry = source.entry(piece.path)
+        if entry is None or (entry.size, entry.modified_ns) != (piece.size, piece.modified_ns):
+            fault = "is gone" if entry is None else "has changed"
+            raise RunError(
+                f"{places.joined(source.address, places.shown(piece.path))} {fault} since the "
+                "scoring began; put it back, or score anew into another --out"
+            )
+
+
+def _unreadable(picture: Picture, why: Any) -> Unreadable:
+    return Unreadable(picture.path, picture.row, 1, places.reason(why))
+
+
+def _no_page(block: Images) -> Unreadable:
+    rows = len(block.rows)
+    return Unreadable(block.path, int(block.rows[0]), rows, "--read reads pictures, not 28x28 rows")
+
+
+# ---- in order, some ahead -----------------------------------------------------------------------
+
+
+def ahead(items: Iterator[Found]) -> Iterator[Found]:
+    """The items, each got while the one before is worked on."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def zip_kept(
+    pool: ThreadPoolExecutor, work: Callable[[Given], Found], given: Iterable[Given], most: int
+) -> Iterator[tuple[Given, Found]]:
+    """Each with what the pool makes of it, in order, at most so many under way."""
+    under_way: deque[tuple[Given, Future[Found]]] = deque()
+    for each in given:
+        under_way.append((each, pool.submit(work, each)))
+        if len(under_way) >= most:
+            first, found = under_way.popleft()
+            yield first, found.result()
+    for first, found in under_way:
+        yield first, found.result()

@@ -1,0 +1,119 @@
+"""Tar shards of pictures, gzipped or not, read from start to end in little memory.
+
+Python's own reader takes a damaged header, or a file that ends between two members, for the end of
+the archive; here every archive must end with its mark, so that no picture is lost without a word.
+Members that are no pictures by their name (labels beside them, folders) are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+from collections.abc import Iterator
+from functools import partial
+
+from deepmnist.cluster import places
+from deepmnist.cluster.places import Entry, Place
+from deepmnist.cluster.records import PART_WEIGHT, Kind, Picture, Piece, Read, Unreadable
+from deepmnist.cluster.shards import streams
+from deepmnist.pictures import MAX_FILE_BYTES, SUFFIXES
+
+BLOCK = tarfile.BLOCKSIZE
+MAX_NOTE_BYTES = 2**20  # of what tells a member's long name
+PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK = b"x", b"g", b"L", b"K"
+NOTES = (PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK)
+TYPICAL_BYTES = 2**15  # of a picture, to guess the work in an archive
+
+
+def cut(place: Place, entry: Entry) -> Iterator[Piece]:
+    """One piece: where a member begins is known only from the one before."""
+    weight = max(PART_WEIGHT, entry.size // TYPICAL_BYTES)
+    yield Piece(entry.path, Kind.tar, entry.size, entry.modified_ns, weight=weight)
+
+
+def rows(place: Place, piece: Piece) -> Iterator[Read]:
+    """The pictures of an archive, and the place where it is torn."""
+    with streams.opened(place, piece.path) as stream:
+        number = 0
+        try:
+            for name, size in _members(stream):
+                if not is_picture(name):
+                    stream.skip(_padded(size))
+                    continue
+                number += 1
+                yield _member(stream, f"{piece.path}/{name}", number, size)
+        except _TornError as error:
+            yield Unreadable(piece.path, number + 1, None, str(error))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a path is a picture's by its name, and not hidden."""
+    return name.lower().endswith(SUFFIXES) and not name.rpartition("/")[2].startswith(".")
+
+
+class _TornError(Exception):
+    """The archive ends before its end mark, or a header in it is damaged."""
+
+
+def _member(stream: streams.Stream, path: str, number: int, size: int) -> Picture | Unreadable:
+    if size > MAX_FILE_BYTES:
+        stream.skip(_padded(size))
+        return Unreadable(path, number, 1, f"larger than {MAX_FILE_BYTES // 2**20} MiB")
+    data = stream.read(size)
+    if len(data) < size:
+        return Unreadable(path, number, 1, f"truncated: {len(data):,} of {size:,} bytes")
+    stream.skip(_padded(size) - size)
+    return Picture(path, number, partial(bytes, data), image_as_is=False)
+
+
+def _members(stream: streams.Stream) -> Iterator[tuple[str, int]]:
+    """Name and bytes of every file; whoever asks for the next has read or passed over the last."""
+    notes: dict[str, str] = {}
+    while (header := _header(stream)) is not None:
+        if header.type in NOTES:
+            notes |= _notes(header.type, _note(stream, header.size))
+            continue
+        size = int(notes["size"]) if notes.get("size", "").isdecimal() else header.size
+        if header.isreg() and not header.issparse():
+            yield notes.get("path", header.name), size
+        elif header.type in tarfile.SUPPORTED_TYPES and not header.issparse():
+            continue  # folders and links have no bytes
+        else:
+            stream.skip(_padded(size))
+        notes = {}
+
+
+def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
+    """The next header; None at the mark of the end."""
+    data = stream.read(BLOCK)
+    if len(data) == BLOCK and not any(data):
+        return None
+    if len(data) < BLOCK:
+        raise _TornError(f"truncated: {stream.fault or 'the archive has no end mark'}")
+    try:
+        return tarfile.TarInfo.frombuf(data, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise _TornError(f"damaged: {places.reason(error)}") from error
+
+
+def _note(stream: streams.Stream, size: int) -> bytes:
+    if size > MAX_NOTE_BYTES:
+        raise _TornError(f"damaged: a name of {size:,} bytes")
+    data = stream.read(_padded(size))
+    if len(data) < size:
+        raise _TornError(f"truncated: {stream.fault or 'the archive ends in a header'}")
+    return data[:size]
+
+
+def _notes(kind: bytes, note: bytes) -> dict[str, str]:
+    """What a note says of the member that follows: its path, its size."""
+    if kind == LONG_NAME:
+        return {"path": note.rstrip(b"\0").decode("utf-8", "surrogateescape")}
+    if kind != PAX:
+        return {}
+    found = re.findall(rb"\d+ (path|size)=([^\n]*)\n", note)
+    return {key.decode(): value.decode("utf-8", "surrogateescape") for key, value in found}
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK

@@ -1,0 +1,119 @@
+"""shards/tar.py: the pictures of an archive, in order; a torn or damaged one says so."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepmnist.cluster.places import Local
+from deepmnist.cluster.records import Picture, Unreadable
+from deepmnist.cluster.shards import tar
+from tests.cluster.files import tar_file
+
+MEMBERS = [(f"a/{each}.png", bytes([each]) * (700 * each)) for each in range(1, 6)]
+
+
+def read(folder: Path, data: bytes, name: str = "a.tar") -> list[Any]:
+    (folder / name).write_bytes(data)
+    place = Local(folder)
+    entry = place.entry(name)
+    assert entry is not None
+    (piece,) = tar.cut(place, entry)
+    return list(tar.rows(place, piece))
+
+
+def contents(found: list[Any]) -> list[tuple[str, int, bytes]]:
+    return [(each.path, each.row, each.load()) for each in found if isinstance(each, Picture)]
+
+
+WHOLE = [(f"a.tar/{name}", row, data) for row, (name, data) in enumerate(MEMBERS, 1)]
+
+
+def test_every_picture_is_read_in_order(tmp_path: Path) -> None:
+    assert contents(read(tmp_path, tar_file(MEMBERS))) == WHOLE
+
+
+def test_a_gzipped_archive_is_the_same(tmp_path: Path) -> None:
+    found = read(tmp_path, gzip.compress(tar_file(MEMBERS)), "a.tgz")
+    assert [data for _, _, data in contents(found)] == [data for _, data in MEMBERS]
+
+
+def test_what_is_no_picture_is_passed_over(tmp_path: Path) -> None:
+    others = [("a/1.cls", b"7" * 600), ("a/._1.png", b"x"), ("README", b"")]
+    found = read(tmp_path, tar_file([others[0], MEMBERS[0], *others[1:], MEMBERS[1]]))
+    assert contents(found) == WHOLE[:2]
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_names_folders_and_links_do_not_confuse(tmp_path: Path, form: int) -> None:
+    buffer = io.BytesIO()
+    name = "é" * 60 + "/" + "x" * 120 + ".png"
+    with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
+        for kind, target in ((tarfile.DIRTYPE, ""), (tarfile.SYMTYPE, "y" * 150)):
+            info = tarfile.TarInfo("b.png")
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+        for each in (name, "short.png"):
+            info = tarfile.TarInfo(each)
+            info.size = 3
+            archive.addfile(info, io.BytesIO(b"abc"))
+    found = read(tmp_path, buffer.getvalue())
+    assert [each.path for each in found] == [f"a.tar/{name}", "a.tar/short.png"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_wherever_it_is_torn_what_came_before_is_read_and_the_tear_is_told(
+    tmp_path: Path, pack: Any
+) -> None:
+    data = tar_file(MEMBERS)
+    end = sum(512 + -(-len(content) // 512) * 512 for _, content in MEMBERS)
+    for kept in range(0, end + 1, 256):
+        found = read(tmp_path, pack(data[:kept]))
+        if not found or kept == 0:
+            continue
+        assert contents(found) == WHOLE[: len(contents(found))]
+        assert isinstance(found[-1], Unreadable), kept
+        assert found[-1].rows is None
+        assert "truncated" in found[-1].reason
+    assert contents(found) == WHOLE  # torn between the last member and the mark of the end
+
+
+def test_a_torn_gzip_gives_the_pictures_before_the_tear(tmp_path: Path) -> None:
+    import random
+
+    members = [(f"{k}.png", random.Random(k).randbytes(900)) for k in range(20)]
+    packed = gzip.compress(tar_file(members))
+    found = read(tmp_path, packed[: len(packed) // 2])
+    assert 5 < len(contents(found)) < 15
+    assert "ended before" in found[-1].reason
+
+
+def test_a_damaged_header_ends_it_with_a_word(tmp_path: Path) -> None:
+    data = bytearray(tar_file(MEMBERS))
+    second = 512 + 1024
+    data[second : second + 512] = b"\xaa" * 512
+    found = read(tmp_path, bytes(data))
+    assert contents(found) == WHOLE[:1]
+    assert (found[-1].row, found[-1].rows) == (2, None)
+    assert "damaged" in found[-1].reason
+
+
+def test_a_name_that_claims_megabytes_is_not_read(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2**33
+    (refused,) = read(tmp_path, info.tobuf(tarfile.GNU_FORMAT) + bytes(2_000))
+    assert "a name of 8,589,934,592 bytes" in refused.reason
+
+
+def test_a_picture_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.png")
+    info.size = 2**40
+    large, torn = read(tmp_path, info.tobuf(tarfile.GNU_FORMAT) + bytes(2_000))
+    assert (large.path, large.rows) == ("a.tar/a.png", 1)
+    assert "larger than 128 MiB" in large.reason
+    assert "no end mark" in torn.reason
