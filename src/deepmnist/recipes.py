@@ -119,7 +119,7 @@ BALANCED = TrainingConfig(
     shear=0.1,
 )
 
-# 99.70 % (0.05), n = 5, 1.29.
+# 99.70 % (0.05), n = 5, 1.22.
 ACCURATE = replace(BALANCED, recipe="accurate", architecture="accurate", epochs=7, members=2)
 
 # 99.74 % (0.02), n = 3, 8.0.
