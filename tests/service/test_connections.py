@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from deepmnist.service import connections
 from deepmnist.service.registry import Registry
 from tests.conftest import FakePredictor
 from tests.service.conftest import (
@@ -103,3 +105,43 @@ def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order
                     length = int(line.split()[1])
             file.read(length)
         assert statuses == [200, 200, 404]
+
+
+class Transport:
+    """Notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes | str] = []
+
+    def write(self, data: bytes) -> None:
+        self.done.append(data)
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+    def is_closing(self) -> bool:
+        return "closed" in self.done
+
+
+def test_what_is_written_in_one_turn_is_sent_at_once_and_before_the_end() -> None:
+    async def written() -> list[bytes | str]:
+        transport = Transport()
+        joining = connections.Joining(transport)  # type: ignore[arg-type]
+        joining.write(b"head ")
+        joining.write(b"body")
+        await asyncio.sleep(0)
+        joining.write(b"last")
+        joining.close()
+        await asyncio.sleep(0)
+        return transport.done
+
+    assert asyncio.run(written()) == [b"head body", b"last", "closed"]
+
+
+def test_an_answer_comes_in_one_piece(crowded: Running, some_images: Images) -> None:
+    with crowded.connect() as connection:
+        for _ in range(5):
+            connection.sendall(infer_request(some_images))
+            head, _, body = connection.recv(1 << 20).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            assert json.loads(body)["model_name"] == "digits"

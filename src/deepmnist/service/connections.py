@@ -45,6 +45,37 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
     await response(refusal.status_code, str(refusal.detail), headers)(scope, receive, send)
 
 
+class Joining:
+    """A transport that sends at once what is written in one turn of the event loop.
+
+    uvicorn writes an answer's head and its body one after another: two calls of the system, two
+    packets, two times that a client wakes.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._written: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send `data` with whatever else is written in this turn."""
+        if not self._written:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._written.append(data)
+
+    def close(self) -> None:
+        """Close after what was written is sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        written, self._written = self._written, []
+        if written and not self._transport.is_closing():
+            self._transport.write(b"".join(written))
+
+
 class _Bounded:
     """The limits; what it calls by `super()` is uvicorn's protocol."""
 
@@ -61,7 +92,7 @@ class _Bounded:
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection, or have it refused."""
-        super().connection_made(transport)  # type: ignore[misc]
+        super().connection_made(Joining(transport))  # type: ignore[misc]
         count, most = len(self.connections), self.limits.connections  # type: ignore[attr-defined]
         if count <= most:
             self._arm(self.limits.send_s)
