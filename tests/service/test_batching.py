@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deepmnist.rejection import Scores
-from deepmnist.service.batching import ENOUGH, Batcher
+from deepmnist.service.batching import ENOUGH, PATIENCE_S, Batcher
 from tests.conftest import FakePredictor
 from tests.service.conftest import Images
 
@@ -101,23 +101,54 @@ def test_threads_are_answered_too(some_images: Images) -> None:
     assert batcher.predict_proba(some_images).shape == (5, 10)
 
 
-def test_a_predictor_is_used_by_one_thread_alone(some_images: Images) -> None:
-    threads = set()
+def test_a_predictor_runs_one_batch_at_a_time_whoever_asks(some_images: Images) -> None:
+    alone = threading.Lock()
+    met = []
 
     class Watched(FakePredictor):
         def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
-            threads.add(threading.get_ident())
+            met.append(alone.acquire(blocking=False))
+            time.sleep(0.001)
+            alone.release()
             return super().predict_proba(images)
 
     batcher = Batcher(Watched())
 
     async def ask() -> None:
-        await asyncio.gather(*(batcher.answer(some_images) for _ in range(5)))
+        for _ in range(8):
+            await asyncio.gather(*(batcher.answer(some_images) for _ in range(2)))
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(batcher.scores, [some_images] * 8))
-    asyncio.run(ask())
-    assert len(threads) == 1
+        asked = [pool.submit(batcher.scores, some_images) for _ in range(16)]
+        asyncio.run(ask())
+        for each in asked:
+            each.result()
+    assert len(met) >= 24
+    assert all(met)
+
+
+@pytest.mark.parametrize(("image_s", "in_the_loop"), [(0.0, True), (PATIENCE_S, False)])
+def test_the_loop_runs_a_batch_itself_where_the_one_before_was_short(
+    some_images: Images, image_s: float, in_the_loop: bool
+) -> None:
+    threads = []
+
+    class Timed(FakePredictor):
+        def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
+            threads.append(threading.get_ident())
+            time.sleep(image_s * len(images))
+            return super().predict_proba(images)
+
+    batcher = Batcher(Timed())
+
+    async def ask() -> list[int]:
+        await batcher.answer(some_images)
+        return labels(await batcher.answer(some_images))
+
+    assert asyncio.run(ask()) == FakePredictor.answers(some_images).tolist()
+    worker, then = threads
+    assert worker != threading.get_ident()
+    assert (then == threading.get_ident()) is in_the_loop
 
 
 def test_who_left_is_not_computed_and_the_rest_are_answered(some_images: Images) -> None:

@@ -46,8 +46,8 @@ class LiteRTPredictor(ModelPredictor):
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
-        threshold, coverages: see rejection.py. split: whether one image may be split between all
-        cores: its answer comes sooner, but costs more, which matters where others wait for theirs.
+        threshold, coverages: see rejection.py. split: whether a few images may be split between
+        cores: an answer comes sooner, but costs more, which matters where others wait for theirs.
         cores: how many it may use; None for all.
         """
         super().__init__(class_names, threshold, coverages)
@@ -59,13 +59,19 @@ class LiteRTPredictor(ModelPredictor):
         self._single: _Runner | None = None
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
-        pieces = _pieces(len(images), self._cores)
+        pieces = _pieces(len(images), self._cores if self._split else 1)
         if len(images) == 1:
             self._answer_one(images, into)
-        elif len(images) * len(self._runtime) > WORTH_SHARING:
+        elif self._worth_sharing(len(images)):
             self._share_out(pieces, images, into)
         else:
             self._answer(self._runners[0], pieces, images, into)
+
+    def _worth_sharing(self, count: int) -> bool:
+        """Whether so many images are worth waking other cores for."""
+        if self._split:
+            return count * len(self._runtime) > WORTH_SHARING
+        return count >= 2 * SIZES[0]
 
     def _answer_one(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
         """Run a single image, on one core or split between all."""

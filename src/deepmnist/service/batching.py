@@ -1,21 +1,24 @@
-"""Requests that arrive together, run as one batch: a worker thread for each model.
+"""Requests that arrive together, run as one batch: at once where it is short, else in a thread.
 
-An event loop gathers what its coroutines ask in one turn, or while the worker runs the batch
-before, and hands it over at once: nothing waits for company, and threads change once a batch, not
-once a request. A predictor is used by its worker alone: threads cannot share LiteRT's interpreters.
-The thread ends when nobody holds its Batcher any more, so a version that was replaced
-still answers what it was asked.
+An event loop gathers what its coroutines ask in one turn, or while a batch runs, and hands it over
+at once: nothing waits for company. What takes less than PATIENCE_S, by what the batch before took,
+the loop runs itself, since changing threads twice would cost it more; longer ones go to a worker, a
+thread for each model. LiteRT's interpreters take one batch at a time, whoever asks. The thread
+ends when nobody holds its Batcher any more, so a version that was replaced still answers what it
+was asked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 
 import numpy as np
@@ -26,9 +29,10 @@ from deepmnist.prediction import Predictor, write_unit_range
 from deepmnist.rejection import Scores
 
 Images = NDArray[np.uint8 | np.floating]  # (n, 28, 28)
-Observe = Callable[[Scores], None]  # is told of every batch, in the worker's thread
+Observe = Callable[[Scores], None]  # is told of every batch, in the thread that ran it
 
 ENOUGH = 256  # images: a batch that has so many takes no more requests in
+PATIENCE_S = 0.002  # seconds that an event loop may be held up by a batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +54,12 @@ class Batcher:
         self.class_names = predictor.class_names
         self.threshold = rejection.threshold(predictor)
         self.coverages = getattr(predictor, "coverages", ())
+        self._model = _Model(predictor, observe)
         self._queue: _Queue = SimpleQueue()
         self._gatherings: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Gathering]
         self._gatherings = weakref.WeakKeyDictionary()
         weakref.finalize(self, self._queue.put, None)
-        arguments = (self._queue, predictor, observe)
+        arguments = (self._queue, self._model)
         threading.Thread(target=_work, args=arguments, name="batches", daemon=True).start()
 
     async def answer(self, images: Images) -> Scores:
@@ -62,35 +67,62 @@ class Batcher:
         loop = asyncio.get_running_loop()
         gathering = self._gatherings.get(loop)
         if gathering is None:
-            gathering = self._gatherings[loop] = _Gathering(loop, self._queue)
+            gathering = self._gatherings[loop] = _Gathering(loop, self._model, self._queue)
         return await gathering.ask(images)
 
     def scores(self, images: Images) -> Scores:
         """The same for threads; a coroutine must not call it, since it waits."""
-        future: Future[Scores] = Future()
-
-        def tell(found: Scores | Exception) -> None:
-            if isinstance(found, Exception):
-                future.set_exception(found)
-            else:
-                future.set_result(found)
-
-        self._queue.put(_Batch([images], tell))
-        return future.result()
+        found = self._model.run([images])
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def predict_proba(self, images: Images) -> NDArray[np.float32]:
         """Probabilities float32 (n, classes) of checked images; for threads."""
         return self.scores(images).probabilities
 
 
+class _Model:
+    """A predictor, one batch at a time, and how long an image took it."""
+
+    def __init__(self, predictor: Predictor, observe: Observe) -> None:
+        self._predictor, self._observe = predictor, observe
+        self._lock = threading.Lock()
+        self._image_s = math.inf  # until something was measured
+
+    def run(self, parts: Sequence[Images]) -> Scores | Exception:
+        """Scores of all parts, after whatever runs now."""
+        with self._lock:
+            return self._run(parts)
+
+    def run_shortly(self, parts: Sequence[Images], count: int) -> Scores | Exception | None:
+        """Scores of `count` images if that is short and nothing runs now; else None."""
+        if count * self._image_s > PATIENCE_S or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return self._run(parts)
+        finally:
+            self._lock.release()
+
+    def _run(self, parts: Sequence[Images]) -> Scores | Exception:
+        started = time.perf_counter()
+        try:
+            found = rejection.scores(self._predictor, _joined(parts))
+        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
+            return error
+        self._image_s = (time.perf_counter() - started) / max(1, len(found.single))
+        self._observe(found)
+        return found
+
+
 class _Gathering:
     """What the coroutines of one event loop ask; used in that loop's thread alone."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, queue: _Queue) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, model: _Model, queue: _Queue) -> None:
         self._loop = weakref.ref(loop)
-        self._queue = queue
+        self._model, self._queue = model, queue
         self._waiting: deque[_Waiting] = deque()
-        self._busy = False  # a batch is with the worker, or about to be handed over
+        self._busy = False  # a batch runs, or is about to be handed over
 
     async def ask(self, images: Images) -> Scores:
         """Scores of images, with whatever else is asked meanwhile."""
@@ -113,12 +145,18 @@ class _Gathering:
         if not asked:
             return
 
-        def tell(found: Scores | Exception) -> None:
-            loop = self._loop()
-            if loop is not None and not loop.is_closed():  # else nobody waits any more
-                loop.call_soon_threadsafe(self._told, asked, found)
+        parts = [images for images, _ in asked]
+        found = self._model.run_shortly(parts, count)
+        if found is None:
+            self._queue.put(_Batch(parts, partial(self._tell, asked)))
+        else:
+            self._told(asked, found)
 
-        self._queue.put(_Batch([images for images, _ in asked], tell))
+    def _tell(self, asked: list[_Waiting], found: Scores | Exception) -> None:
+        """From the worker's thread."""
+        loop = self._loop()
+        if loop is not None and not loop.is_closed():  # else nobody waits any more
+            loop.call_soon_threadsafe(self._told, asked, found)
 
     def _told(self, asked: list[_Waiting], found: Scores | Exception) -> None:
         start = 0
@@ -134,16 +172,10 @@ class _Gathering:
         self._hand_over()
 
 
-def _work(queue: _Queue, predictor: Predictor, observe: Observe) -> None:
+def _work(queue: _Queue, model: _Model) -> None:
     """Answer batch after batch until None comes; it comes last, when no asker can be left."""
     while (batch := queue.get()) is not None:
-        try:
-            found: Scores | Exception = rejection.scores(predictor, _joined(batch.parts))
-        except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
-            found = error
-        batch.tell(found)
-        if isinstance(found, Scores):
-            observe(found)
+        batch.tell(model.run(batch.parts))
         del batch  # or its images would be kept while the next is awaited
 
 
