@@ -8,43 +8,24 @@ driver holds more than a few parts. Ray is an extra, imported late.
 
 from __future__ import annotations
 
-import logging
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
-from importlib.util import find_spec
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
-from deepmnist.cluster import places, plan
+from deepmnist.cluster import connection, places, plan
 from deepmnist.cluster.job import Begun, Job
 from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, Scorer, check_unchanged
 from deepmnist.cluster.tables import Tally
-from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
+from deepmnist.errors import LostError, RunError
 
-CONNECT_S = 10  # for an address to answer at all
-START_S = 45  # for Ray to connect, or to start on this machine; it gives up itself at 60
+NEEDED_FOR = "scoring on a cluster"
 CHECK_S = 120  # for every node to say what it has: a first worker's start loads Ray and us
 RETRIES = 5  # of a part whose worker or node is lost
 DECIDING = ("deepmnist", "ai-edge-litert", "opencv-python-headless", "pillow", "numpy")
-
-
-def installed() -> bool:
-    """Whether Ray can be imported."""
-    return find_spec("ray") is not None
-
-
-def check(address: str) -> None:
-    """Before any work: MissingExtraError without Ray, RunError where no cluster answers in time."""
-    _ray()
-    if address != "auto":
-        _check_answers(address)
 
 
 def run(begun: Begun, progress: Progress, address: str | None, workers: int | None) -> Tally:
@@ -55,8 +36,8 @@ def run(begun: Begun, progress: Progress, address: str | None, workers: int | No
     be reached, its nodes differ from this one, or a part loses its worker again and again;
     otherwise as local.run.
     """
-    ray = _ray()
-    with _connected(ray, address):
+    ray = connection.ray(NEEDED_FOR)
+    with connection.made(ray, address, "give --local"):
         _check_nodes(ray, begun)
         at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         return _run(ray, begun, progress, at_once)
@@ -70,7 +51,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
     while under_way:
         (finished, *_), _ = ray.wait(list(under_way), num_returns=1)
         part = under_way.pop(finished)
-        tally = _result(ray, finished, f"part {part.number}")
+        tally = connection.result(ray, finished, f"part {part.number}")
         total += tally
         progress.finished(part, tally.rows + tally.unreadable)
         under_way |= {task.remote(job, part, here): part for part in islice(missing, 1)}
@@ -142,7 +123,7 @@ def _check_nodes(ray: Any, begun: Begun) -> None:
     for look in ready:
         node, name = looks[look]
         try:
-            found = _result(ray, look, f"node {name}")
+            found = connection.result(ray, look, f"node {name}")
         except LostError:
             if node in _nodes(ray):
                 raise
@@ -176,78 +157,3 @@ def _look(job: Job, first: Part | None, plan_sha256: str) -> dict[str, str]:
         except RunError as error:
             raise RunError(f"{socket.gethostname()} sees another source: {error}") from error
     return versions()
-
-
-def _result(ray: Any, task: Any, what: str) -> Any:
-    """A task's result; what went wrong there is raised here, in one line."""
-    try:
-        return ray.get(task)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
-            raise error.cause from error
-        kind = type(error.cause).__name__
-        raise RunError(f"{what} failed: {kind}: {places.reason(error.cause)}") from error
-    except ray.exceptions.RayError as error:
-        raise LostError(
-            f"{what} was lost: {places.reason(error)}; "
-            "the same command goes on with what is missing"
-        ) from error
-
-
-# ---- the cluster --------------------------------------------------------------------------------
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("scoring on a cluster", "cluster") from error
-    return ray
-
-
-@contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:
-    """RunError where Ray is not there within START_S."""
-    ready, over = threading.Event(), threading.Event()
-    failed: list[BaseException] = []
-
-    def connect() -> None:
-        """Ray's own processes end with the thread that started them."""
-        try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-        except BaseException as error:  # noqa: BLE001  told below, in the thread that waits
-            failed.append(error)
-        ready.set()
-        over.wait()
-
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        if not ready.wait(START_S) or failed:
-            why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
-            raise RunError(
-                f"cannot connect to Ray at {address or 'this machine'}: {why}; "
-                "start it with `ray start --head`, or give --local"
-            )
-        yield
-    finally:
-        if ready.is_set():
-            ray.shutdown()
-        over.set()
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would wait for minutes, or end the process."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise ConfigError(f"--cluster {address!r} is none: give auto, host:port or ray://host:port")
-    try:
-        socket.create_connection((host, port), CONNECT_S).close()
-    except OSError as error:
-        raise RunError(
-            f"no cluster answers at {address} within {CONNECT_S} s: {places.reason(error)}; "
-            "look whether it runs and its port is open"
-        ) from error
