@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deepmnist import machine
 from deepmnist.cluster import connection
 from deepmnist.errors import ConfigError, MissingExtraError, RunError
 
@@ -49,3 +52,30 @@ def test_a_cluster_that_does_not_answer_is_told_within_the_time_that_is_stated(
 def test_an_address_that_is_none_is_told_with_what_one_is(address: str) -> None:
     with pytest.raises(ConfigError, match="is none: give auto, host:port or ray://host:port"):
         connection.check(address, "this")
+
+
+def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:
+    here = machine.versions()
+    connection.check_versions("node7", here, here)
+    other = {**here, "numpy": "1.0"}
+    with pytest.raises(RunError, match=r"node7 has numpy 1\.0, this machine .*; install"):
+        connection.check_versions("node7", here, other)
+
+
+def test_a_worker_that_does_not_see_the_driver_s_folder_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "run.json"
+    with pytest.raises(RunError, match=r"does not see .*run\.json; give --out a folder that all"):
+        connection.check_worker(machine.versions(), shared)
+    shared.touch()
+    connection.check_worker(machine.versions(), shared)
+    with pytest.raises(RunError, match=r"has unheard-of none, this machine 1\.0"):
+        connection.check_worker({"unheard-of": "1.0"}, shared)
+
+
+def test_whole_cores_are_counted_of_nodes_that_live_and_have_any() -> None:
+    class Ray:
+        def nodes(self) -> list[dict[str, Any]]:
+            nodes = [(True, 2.0), (False, 8.0), (True, 3.5), (True, 0.0)]
+            return [{"Alive": alive, "Resources": {"CPU": cpus}} for alive, cpus in nodes]
+
+    assert connection.cores(Ray()) == [2, 3]

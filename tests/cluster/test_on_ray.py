@@ -34,14 +34,6 @@ Rows = tuple[list[Row], list[Row]]
 # What follows needs no cluster.
 
 
-def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:
-    here = on_ray.versions()
-    on_ray.check_versions("node7", here, here)
-    other = {**here, "ai-edge-litert": "1.0"}
-    with pytest.raises(RunError, match=r"node7 has ai-edge-litert 1\.0, this machine .*; install"):
-        on_ray.check_versions("node7", here, other)
-
-
 def test_a_machine_that_does_not_see_the_folders_is_refused_before_the_first_part(
     shards: Path, tmp_path: Path, shipped: Model
 ) -> None:

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deepmnist import machine
 from deepmnist.cluster import places
 from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
 
@@ -93,6 +95,26 @@ def result(ray: Any, task: Any, what: str) -> Any:
             f"{what} was lost: {places.reason(error)}; "
             "the same command goes on with what is missing"
         ) from error
+
+
+def check_versions(where: str, wanted: dict[str, str], found: dict[str, str]) -> None:
+    """RunError, naming the first difference, unless a machine has the same versions."""
+    for package, version in wanted.items():
+        if found[package] != version:
+            raise RunError(
+                f"{where} has {package} {found[package]}, this machine {version}; "
+                "install the same everywhere"
+            )
+
+
+def check_worker(wanted: dict[str, str], shared: Path) -> None:
+    """RunError, on a worker, unless it has the driver's versions and sees its file `shared`."""
+    where = socket.gethostname()
+    check_versions(where, wanted, {**dict.fromkeys(wanted, "none"), **machine.versions()})
+    if not shared.is_file():
+        raise RunError(
+            f"{where} does not see {shared}; give --out a folder that all machines share"
+        )
 
 
 def _check_answers(address: str) -> None:

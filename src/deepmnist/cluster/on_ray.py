@@ -60,7 +60,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
 
 def _score(job: Job, part: Part, versions_wanted: dict[str, str]) -> Tally:
     """What a worker does."""
-    check_versions(socket.gethostname(), versions_wanted, versions())
+    connection.check_versions(socket.gethostname(), versions_wanted, versions())
     scorer = _scorer(job.model.sha256, job.coverage, job.read, _Kept(job.model))
     return scorer.score(places.at(job.source), part, places.at(job.out), lambda rows: None)
 
@@ -98,16 +98,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def check_versions(where: str, wanted: dict[str, str], found: dict[str, str]) -> None:
-    """RunError, naming the first difference, unless a machine has the same versions."""
-    for package, version in wanted.items():
-        if found[package] != version:
-            raise RunError(
-                f"{where} has {package} {found[package]}, this machine {version}; "
-                "install the same everywhere"
-            )
-
-
 def _check_nodes(ray: Any, begun: Begun) -> None:
     """RunError unless every node has the same versions, sees the source and sees DEST."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -128,7 +118,7 @@ def _check_nodes(ray: Any, begun: Begun) -> None:
             if node in _nodes(ray):
                 raise
             continue  # it went meanwhile, and will take no part
-        check_versions(name, versions(), found)
+        connection.check_versions(name, versions(), found)
     if late:
         name = looks[late[0]][1]
         raise RunError(f"node {name} did not answer within {CHECK_S} s; is it overloaded?")
