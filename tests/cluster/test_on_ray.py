@@ -24,6 +24,7 @@ from deepmnist.cluster.tables import Tally
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import RunError, StorageError
 from tests.cluster.files import Row, answers, errors, png, tar_file
+from tests.cluster.processes import working
 
 SHARDS = 12  # each a part of its own
 PICTURES = 40  # in each, one of which is none
@@ -158,28 +159,13 @@ def test_workers_that_are_killed_lose_nothing(
     killed: list[int] = []
 
     def kill() -> None:
-        for worker in scoring_workers(ray_cluster):
+        for worker in working(ray_cluster, b"ray::_score"):
             os.kill(worker, signal.SIGKILL)
             killed.append(worker)
 
     score_on(4, After(2, kill))
     assert killed
     assert (answers(tmp_path / "out"), errors(tmp_path / "out")) == alone
-
-
-def scoring_workers(cluster: Any) -> list[int]:
-    """Processes of our own cluster that score a part at this moment."""
-    raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            name = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # gone meanwhile
-            continue
-        if parent in raylets and name.startswith(b"ray::_score"):
-            found.append(int(folder.name))
-    return found
 
 
 @on_a_cluster

@@ -21,6 +21,7 @@ from deepmnist.data import Corpus, load
 from deepmnist.errors import ConfigError, RunError
 from deepmnist.sweeping import job, progress, records, results, search
 from deepmnist.sweeping.records import Trial
+from tests.cluster.processes import working
 from tests.sweeping.trials import trial
 
 FIXED = ["optimizer=adam", "precision=float32"]
@@ -238,24 +239,9 @@ class Killing(progress.Progress):
 
     def reached(self, trial: Trial) -> None:
         if not self.killed:
-            self.killed = workers(self.cluster)
+            self.killed = working(self.cluster, b"ray::ImplicitFunc")
             for worker in self.killed:
                 os.kill(worker, signal.SIGKILL)
-
-
-def workers(cluster: Any) -> list[int]:
-    """Processes of our own cluster that train a trial at this moment."""
-    raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            name = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # gone meanwhile
-            continue
-        if parent in raylets and name.startswith(b"ray::ImplicitFunc"):
-            found.append(int(folder.name))
-    return found
 
 
 @on_ray
