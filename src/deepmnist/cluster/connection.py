@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -68,11 +69,19 @@ def made(ray: Any, address: str | None, otherwise: str) -> Iterator[None]:
                 f"cannot connect to Ray at {address or 'this machine'}: {why}; "
                 f"start it with `ray start --head`, or {otherwise}"
             )
+        _take_back_sigterm()
         yield
     finally:
         if ready.is_set():
             ray.shutdown()
         over.set()
+
+
+def _take_back_sigterm() -> None:
+    """Ray puts a handler of its own before Python's, which prints a trace and aborts."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def cores(ray: Any) -> list[int]:
