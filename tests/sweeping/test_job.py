@@ -190,7 +190,7 @@ def test_a_sweep_trains_each_configuration_once_and_what_diverges_is_a_result(
     assert [each.values["learning_rate"] for each in failed] == [1e9, 1e9]
     assert all("no finite number" in str(each.reason) for each in failed)
     assert whole.best.values == {"learning_rate": 0.02, "epochs": 2.0}
-    assert whole.best.curve[-1].loss == whole.best.loss
+    assert 0 < (whole.best.loss or 0) <= whole.best.curve[-1].loss  # its temperature fits
 
 
 @on_ray

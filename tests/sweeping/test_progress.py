@@ -67,7 +67,7 @@ def test_lines_tell_each_trial_once_it_is_over_and_how(clock: Clock) -> None:
     assert text.getvalue().splitlines() == [
         f"trial 1 of 4: {values}: 0.1000 nats (95.00%) in 2.0 s; 6 s left",
         f"trial 2 of 4: {values}: failed: the loss [red] is no number; 4 s left",
-        f"trial 3 of 4: {values}: stopped at epoch 1 with 0.8000 nats; 2 s left",
+        f"trial 3 of 4: {values}: stopped at epoch 1, worse than most were; 2 s left",
         f"trial 4 of 4: {values}: 0.4000 nats (95.00%) in 2.0 s",
     ]
 

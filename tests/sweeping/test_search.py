@@ -102,6 +102,14 @@ def test_no_trial_is_stopped_before_some_have_finished_or_after_its_first_net() 
     assert not search.hopeless(SPACE, OTHERS, trial(9, state="running", curve=second))
 
 
+def test_no_trial_is_stopped_where_targets_are_tried() -> None:
+    there = space.parse("fast", ["learning_rate=log:1e-4..1e-2", "label_smoothing=0..0.5"])
+    values = {"learning_rate": 0.001, "label_smoothing": 0.1}
+    others = [trial(each.number, values=values, curve=each.curve) for each in OTHERS]
+    bad = [point(1, 5.0, steps=4), point(2, 5.0, steps=4)]
+    assert not search.hopeless(there, others, trial(9, values=values, state="running", curve=bad))
+
+
 def test_failed_and_stopped_trials_are_no_hindrance() -> None:
     trials = [*swept(8), trial(9, values={"learning_rate": 0.05}, state="failed", reason="x")]
     trials.append(trial(10, values={"learning_rate": 0.06}, state="stopped", curve=curve(9, 9)))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deepmnist import devices, recipes, training
+from deepmnist import calibration, devices, recipes, training
 from deepmnist.errors import StorageError
 from deepmnist.recipes import TrainingConfig
 from deepmnist.sweeping import trial
@@ -36,9 +36,13 @@ def test_a_trial_tells_each_epoch_and_ends_with_the_figures_of_training_alone(
     config = recipes.configure("fast", **SMALL)
     *epochs, ended = told(tmp_path, config)
     alone = training.train(TRAINING, VALIDATION, config)
-    accuracy, loss = training.score(alone.validation_logits, VALIDATION.required_labels())
+    labels = VALIDATION.required_labels()
+    accuracy, loss = training.score(alone.validation_logits, labels)
+    temperature = calibration.fit_temperature(alone.validation_logits, labels)
+    calibrated = training.score(alone.validation_logits / temperature, labels)[1]
     assert isinstance(ended, Ended)
-    assert (ended.loss, ended.accuracy, ended.reason) == (loss, accuracy, None)
+    assert ended.loss == pytest.approx(calibrated)
+    assert (ended.accuracy, ended.reason) == (accuracy, None)
     points = [each.point for each in epochs if isinstance(each, Validated)]
     assert [(point.step, point.steps, point.epoch) for point in points] == [
         (5, 10, 1.0),

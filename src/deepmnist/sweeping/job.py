@@ -55,9 +55,11 @@ def sweep(
 
     settings: NAME=SPEC each, as space.py has them. parallel: trials at once; cluster: a Ray
     cluster's address, this machine without one. Configurations are held against each other by
-    their loss on the validation images, which a few thousand images tell apart where their
-    accuracy does not. ConfigError, DataError, RunError and StorageError say what was wrong;
-    RunError too where `out` holds another sweep, and where no trial finished.
+    their loss on the validation images, calibrated as a delivered model is: it tells
+    configurations apart that have the same few mistakes in some thousand images.
+
+    ConfigError, DataError, RunError and StorageError say what was wrong with what; RunError too
+    where `out` holds another sweep, and where no trial finished.
     """
     space = spaces.parse(recipe, settings, seed)
     wanted = _wanted(space, trials)

@@ -51,7 +51,7 @@ def picture(space: Space, trials: dict[int, Trial]) -> bytes:
 
 def _panel(axes: Axes, name: str, dimension: Dimension, trials: dict[int, Trial]) -> None:
     ranked = ledger.ranked(trials)
-    stopped = [trial for trial in trials.values() if trial.state == "stopped" and trial.curve]
+    stopped = [trial for trial in trials.values() if trial.state == "stopped"]
     failed = [trial for trial in trials.values() if trial.state == "failed"]
 
     def across(some: list[Trial]) -> list[Any]:
@@ -59,15 +59,17 @@ def _panel(axes: Axes, name: str, dimension: Dimension, trials: dict[int, Trial]
 
     losses = [trial.loss or 0.0 for trial in ranked]
     axes.plot(across(ranked), losses, "o", color=BLUE, alpha=0.75, label="finished")
-    if stopped:
-        last = [trial.curve[-1].loss for trial in stopped]
-        axes.plot(across(stopped), last, "v", color=ORANGE, mfc="none", label="stopped early")
-    if failed:
-        top = [1.0] * len(failed)
-        where = axes.get_xaxis_transform()
-        axes.plot(
-            across(failed), top, "x", color=GREY, transform=where, clip_on=False, label="failed"
-        )
+    for some, mark, label in ((stopped, "v", "stopped early"), (failed, "x", "failed")):
+        if some:  # they have no loss: at the upper edge
+            axes.plot(
+                across(some),
+                [1.0] * len(some),
+                mark,
+                color=ORANGE if mark == "v" else GREY,
+                transform=axes.get_xaxis_transform(),
+                clip_on=False,
+                label=label,
+            )
     style = {"color": VERMILION, "markersize": 15, "markeredgecolor": "black"}
     axes.plot(across(ranked[:1]), losses[:1], "*", label="best", **style)  # type: ignore[arg-type]
     _axes(axes, name, dimension, losses)

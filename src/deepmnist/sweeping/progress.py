@@ -130,8 +130,7 @@ def outcome(trial: Trial) -> str:
     if trial.state == "failed":
         return f"{values}: failed: {trial.reason}"
     if trial.state == "stopped":
-        last = trial.curve[-1]
-        return f"{values}: stopped at epoch {last.epoch:.2g} with {last.loss:.4f} nats"
+        return f"{values}: stopped at epoch {trial.curve[-1].epoch:.2g}, worse than most were"
     return f"{values}: {figures(trial)} in {trial.seconds or 0:.1f} s"
 
 

@@ -51,7 +51,7 @@ class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     step: Annotated[int, Meta(ge=1)]
     steps: Annotated[int, Meta(ge=1)]  # of that net, in all
     epoch: Figure
-    loss: Figure  # nats
+    loss: Figure  # nats, before calibration
     accuracy: Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -62,7 +62,7 @@ class Trial(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     values: Values
     state: State = "running"  # stopped: it was hopeless
     curve: list[Point] = []
-    loss: Figure | None = None  # validation, nats; of the finished model
+    loss: Figure | None = None  # validation, nats; of the finished model, calibrated
     accuracy: Annotated[float, Meta(ge=0, le=1)] | None = None
     seconds: Figure | None = None  # of training, as train_seconds counts
     reason: str | None = None  # why it failed

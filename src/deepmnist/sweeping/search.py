@@ -26,6 +26,7 @@ DRAWN_FIRST = 3  # trials at random before any is inferred: so many, and two mor
 FINISHED_FIRST = 5  # before any trial is stopped
 QUARTERS = 4
 JUDGED_FROM = 2  # quarters of its run after which a trial may be stopped
+SMOOTHING = {"label_smoothing", "teaching", "teacher_temperature"}
 TRIES = 20  # at values that were not tried
 COUNTABLE = 10_000  # combinations, up to which the first untried one is looked for then
 
@@ -49,7 +50,13 @@ def suggest(space: Space, trials: Iterable[Trial], number: int) -> Values:
 
 
 def hopeless(space: Space, trials: Iterable[Trial], trial: Trial) -> bool:
-    """Whether `trial`, at the point it has reached, should be stopped."""
+    """Whether `trial`, at the point it has reached, should be stopped.
+
+    None is where the targets are tried: before its temperature is fitted, a model's loss tells
+    little but how smooth those were.
+    """
+    if SMOOTHING & space.swept.keys():
+        return False
     optuna = _optuna()
     quarter = _quarter(trial.curve[-1]) if trial.curve else 0
     if not JUDGED_FROM <= quarter < QUARTERS:

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmnist import devices, display, machine, members, teaching, training
+import numpy as np
+
+from deepmnist import calibration, devices, display, machine, members, teaching, training
 from deepmnist.data import Dataset
 from deepmnist.errors import DeepMNISTError, TrainingError
 from deepmnist.recipes import TrainingConfig
@@ -66,10 +68,21 @@ def _trained(
     )
     teacher = _teacher(config, training_set)
     trained = members.train(folder, record, training_set, validation, _Told(tell), teacher)
-    labels = validation.required_labels()
-    accuracy, loss = training.score(trained.validation_logits, labels)
+    accuracy, loss = _judged(trained, validation)
     _check_number(loss)
     return Ended(loss=loss, accuracy=accuracy, seconds=trained.train_seconds)
+
+
+def _judged(trained: training.Trained, validation: Dataset) -> tuple[float, float]:
+    """Accuracy and loss (nats) of the model as a run delivers it, at its best temperature.
+
+    Without that, whatever smooths the targets would look worse than it is.
+    """
+    labels = validation.required_labels()
+    if not np.isfinite(trained.validation_logits).all():
+        raise TrainingError("a logit is no finite number")
+    temperature = calibration.fit_temperature(trained.validation_logits, labels)
+    return training.score(trained.validation_logits / np.float32(temperature), labels)
 
 
 def _teacher(config: TrainingConfig, training_set: Dataset) -> keras.Model | None:
