@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deepmnist.errors import MissingExtraError
 from deepmnist.sweeping import ledger
 from deepmnist.sweeping.records import Trial
-from deepmnist.sweeping.space import Choices, Dimension, Range, Space, Value
+from deepmnist.sweeping.space import Choices, Dimension, Range, Space, Value, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,12 +84,23 @@ def _axes(axes: Axes, name: str, dimension: Dimension, losses: list[float]) -> N
         axes.set_xticks(range(len(dimension.values)), [str(value) for value in dimension.values])
         axes.set_xlim(-0.5, len(dimension.values) - 0.5)
     else:
-        axes.set_xscale("log" if dimension.log else "linear")
+        if dimension.log:
+            _by_factors(axes)
         axes.set_xlim(*_limits(dimension))
     if min(losses) > 0 and max(losses) / min(losses) > WIDE:
         axes.set_yscale("log")
     if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
         axes.set_ylabel("validation loss, nats")
+
+
+def _by_factors(axes: Axes) -> None:
+    """A logarithmic axis whose numbers can be read: 0.001, 0.002, 0.005."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: shown(float(value))))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _limits(dimension: Range) -> tuple[float, float]:
