@@ -189,7 +189,9 @@ def test_a_sweep_trains_each_configuration_once_and_what_diverges_is_a_result(
     failed = [each for each in whole.trials.values() if each.state == "failed"]
     assert [each.values["learning_rate"] for each in failed] == [1e9, 1e9]
     assert all("no finite number" in str(each.reason) for each in failed)
-    assert whole.best.values == {"learning_rate": 0.02, "epochs": 2.0}
+    finished = [each.loss for each in whole.trials.values() if each.state == "finished"]
+    assert len(finished) == TRIALS - 2
+    assert whole.best.loss == min(loss for loss in finished if loss is not None)
     assert 0 < (whole.best.loss or 0) <= whole.best.curve[-1].loss  # its temperature fits
 
 

@@ -59,6 +59,16 @@ def test_another_ledger_keeps_what_is_over_and_begins_the_rest_again(tmp_path: P
     assert after.begin() is None
 
 
+def test_checkpoints_that_outlived_their_trial_go(tmp_path: Path) -> None:
+    records.write_trial(tmp_path, trial(1))
+    records.write_trial(tmp_path, trial(2, state="running"))
+    for number in (1, 2):
+        records.trial_folder(tmp_path, number).mkdir()
+    opened(tmp_path)
+    assert not records.trial_folder(tmp_path, 1).exists()
+    assert records.trial_folder(tmp_path, 2).exists()
+
+
 def test_a_record_that_was_removed_is_a_trial_to_do(tmp_path: Path) -> None:
     for number in (1, 3):
         records.write_trial(tmp_path, trial(number))

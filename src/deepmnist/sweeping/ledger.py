@@ -53,6 +53,9 @@ class Ledger:
         numbers = range(1, wanted + 1)
         self._again = [n for n in numbers if n in trials and not trials[n].over]
         self._new = [n for n in numbers if n not in trials]
+        for trial in trials.values():
+            if trial.over:  # a kill may have come between its end and the removal
+                self._drop_checkpoints(trial)
 
     @property
     def left(self) -> int:
@@ -109,8 +112,11 @@ class Ledger:
     def _over(self, trial: Trial, state: State) -> None:
         trial = msgspec.structs.replace(trial, state=state)
         self._put(trial)
-        shutil.rmtree(records.trial_folder(self.folder, trial.number), ignore_errors=True)
+        self._drop_checkpoints(trial)
         self.shown.ended(trial)
+
+    def _drop_checkpoints(self, trial: Trial) -> None:
+        shutil.rmtree(records.trial_folder(self.folder, trial.number), ignore_errors=True)
 
     def _put(self, trial: Trial) -> None:
         records.write_trial(self.folder, trial)
