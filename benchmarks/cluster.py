@@ -31,7 +31,7 @@ import typer
 from benchmarks import results
 from benchmarks.scale import held
 from deepmnist import bundle, prediction
-from deepmnist.cluster import job, local, on_ray
+from deepmnist.cluster import connection, job, local, on_ray
 from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import PART_WEIGHT
 from deepmnist.cluster.scoring import model_of
@@ -152,7 +152,7 @@ def _rounds(source: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]
         "local": (in_one_process, 0),
         "local_one_core": (in_one_process, 1),
     }
-    if on_ray.installed():
+    if connection.installed():
         ways |= {"ray_one_worker": (on_workers, 1), "ray_two_workers": (on_workers, 2)}
     best: dict[str, dict[str, Any]] = {}
     for _ in range(repeats):
@@ -181,7 +181,7 @@ def _ratios(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
 def _memory(source: Path, model: Path) -> dict[str, Any]:
     """The most that one process held, and that each of two workers did."""
     found = {"local_peak_bytes": _apart(in_one_process, source, model, 0)["peak_bytes"]}
-    if on_ray.installed():
+    if connection.installed():
         found |= _apart(on_watched_workers, source, model)
     return found
 

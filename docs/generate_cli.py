@@ -18,6 +18,7 @@ COMMANDS = [
     "improve",
     "export",
     "serve",
+    "sweep",
     "data",
     "data list",
     "data get",

@@ -146,3 +146,21 @@ def test_a_full_disk_during_rewind_leaves_the_file(
     with pytest.raises(StorageError, match="No space left"):
         history.rewind(written, 10)
     assert steps(written) == [10, 20, 30]
+
+
+def test_lines_of_a_net_trained_apart_become_a_member_s_from_where_they_begin(
+    tmp_path: Path, fake_progress: Any
+) -> None:
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    for member, step in ((1, 10), (2, 10), (2, 20), (2, 30)):
+        history.append(tmp_path, fake_progress(step=step, loss=1.0), member)
+    for step in (20, 30, 40):
+        history.append(apart, fake_progress(step=step, loss=2.0))
+    wanted = [(1, 10, 1.0), (2, 10, 1.0), (2, 20, 2.0), (2, 30, 2.0), (2, 40, 2.0)]
+    for _ in range(2):  # cut off, it is done again
+        history.take(tmp_path, apart, 2)
+        found = [(line["member"], line["step"], line["loss"]) for line in history.read(tmp_path)]
+        assert found == wanted
+    history.take(tmp_path, tmp_path / "nothing", 1)
+    assert len(history.read(tmp_path)) == len(wanted)

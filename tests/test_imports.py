@@ -42,7 +42,18 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
-COMMANDS = ("train", "evaluate", "predict", "read", "score", "improve", "export", "serve", "data")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "read",
+    "score",
+    "improve",
+    "export",
+    "serve",
+    "data",
+    "sweep",
+)
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

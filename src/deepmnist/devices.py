@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from deepmnist.errors import ConfigError
 from deepmnist.recipes import Precision
 
 CPU_INFO = Path("/proc/cpuinfo")  # Linux; elsewhere float32 is the answer that is never wrong
@@ -22,6 +23,17 @@ def prepare_gpus() -> list[str]:
         except RuntimeError:  # TensorFlow has run already: its owner's setting stands
             break
     return [gpu.name for gpu in gpus]
+
+
+def limit_threads(cores: int) -> None:
+    """Let TensorFlow use so many cores. ConfigError where it has run already, on another number."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(cores)
+        tf.config.threading.set_inter_op_parallelism_threads(cores)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"TensorFlow runs in this process already; it cannot be limited to {cores} cores now"
+        ) from error
 
 
 def resolve_precision(precision: Precision) -> Precision:

@@ -71,6 +71,22 @@ def rewind(folder: Path, step: int, member: int | None = None) -> None:
     atomic.write(folder / METRICS, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
 
 
+def take(folder: Path, source: Path, member: int) -> None:
+    """Make the lines of a single net in `source` those of a member in `folder`, from where they
+    begin."""
+    own = read(source)
+    if not own:
+        return
+    first = own[0]["step"]
+    kept = [
+        line
+        for line in read(folder)
+        if line.get("member", SINGLE) != member or line["step"] < first
+    ]
+    lines = [*kept, *({"member": float(member), **line} for line in own)]
+    atomic.write(folder / METRICS, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+
 class TensorBoard:
     """Event files for TensorBoard."""
 

@@ -23,8 +23,10 @@ from deepmnist import (
     runfolder,
     teaching,
 )
+from deepmnist.cluster import members as apart
+from deepmnist.cluster.members import AtOnce
 from deepmnist.data import DEFAULT, SOURCES, Corpus, load, split_validation
-from deepmnist.errors import DataNotFoundError, RunError
+from deepmnist.errors import ConfigError, DataNotFoundError, RunError
 from deepmnist.recipes import TrainingConfig
 from deepmnist.runfolder import Result, RunRecord, TeacherRecord
 from deepmnist.teaching import Teacher
@@ -41,19 +43,21 @@ def train(
     resize: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
+    at_once: AtOnce | None = None,
     **overrides: Any,
 ) -> Result:
     """Train a recipe on a data set, test it once on the test set, and leave it all in `out`.
 
     dataset: a known name, a path, a Corpus, or None for MNIST, with the embedded digits standing
     in where MNIST cannot be had. out: a folder that holds nothing yet; runs/DATASET-RECIPE-TIME
-    when None. overrides: fields of TrainingConfig, laid over the recipe; as `teacher` also the
-    folder of a model that is there already.
+    when None. at_once: train an ensemble's members so, on Ray. overrides: fields of TrainingConfig,
+    laid over the recipe; as `teacher` also the folder of a model that is there already.
 
     ConfigError, DataError, RunError, StorageError and TrainingError say what was wrong with what.
     """
     config = recipes.configure(recipe, **_spelled(overrides))
     teaching.check(config)
+    _check_at_once(config, at_once)
     screen = display.choose(quiet)
     corpus, spec, fallback = _obtain(dataset, data_dir, resize, screen)
     config, teacher = _given_teacher(config, corpus, screen)
@@ -70,11 +74,16 @@ def train(
     )
     folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
     runfolder.write_record(folder, record)
-    return _complete(folder, record, corpus, screen)
+    return _complete(folder, record, corpus, screen, at_once)
 
 
 def resume(
-    folder: str | Path, corpus: Corpus | None = None, *, quiet: bool = False, **asked: Any
+    folder: str | Path,
+    corpus: Corpus | None = None,
+    *,
+    quiet: bool = False,
+    at_once: AtOnce | None = None,
+    **asked: Any,
 ) -> Result:
     """Continue the run in `folder` from its newest whole checkpoint to its end.
 
@@ -85,13 +94,14 @@ def resume(
     folder, asked = Path(folder), _spelled(asked)
     record = _moved_teacher(runfolder.read_record(folder), asked)
     _refuse_other(folder, record.config, asked)
+    _check_at_once(record.config, at_once)
     finished = runfolder.read_result(folder)
     if finished:
         return finished
     corpus = corpus or _reload(folder, record)
     if corpus.training_part.identity != record.identity:
         raise RunError(f"{folder} was started on other data than {corpus.name} holds now")
-    return _complete(folder, record, corpus, display.choose(quiet))
+    return _complete(folder, record, corpus, display.choose(quiet), at_once)
 
 
 def _obtain(
@@ -139,6 +149,19 @@ def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -
         )
 
 
+def _check_at_once(config: TrainingConfig, at_once: AtOnce | None) -> None:
+    """ConfigError where nothing could be trained at once; MissingExtraError, RunError by Ray."""
+    if at_once is None:
+        return
+    taught = config.teacher in recipes.RECIPES
+    if config.members == 1 and not (taught and recipes.teacher(config).members > 1):
+        raise ConfigError(
+            f"--parallel trains an ensemble's members at once, and {config.recipe} has one net; "
+            "leave it out, or give --members"
+        )
+    apart.check(at_once)
+
+
 def _with_precision(config: TrainingConfig) -> TrainingConfig:
     return replace(config, precision=devices.resolve_precision(config.precision))
 
@@ -177,26 +200,42 @@ def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
     return msgspec.structs.replace(record, teacher=moved)
 
 
-def _complete(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
+def _complete(
+    folder: Path,
+    record: RunRecord,
+    corpus: Corpus,
+    screen: display.Display,
+    at_once: AtOnce | None,
+) -> Result:
     """Bring the run to its end from wherever it is, and say how to go on where it is stopped."""
     try:
-        return _run(folder, record, corpus, screen)
+        return _run(folder, record, corpus, screen, at_once)
     except KeyboardInterrupt:
         screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
         raise
 
 
-def _run(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
+def _run(
+    folder: Path,
+    record: RunRecord,
+    corpus: Corpus,
+    screen: display.Display,
+    at_once: AtOnce | None,
+) -> Result:
     """Train to the end from the newest checkpoint, if there is one; then test and write."""
     devices.prepare_gpus()
     atomic.sweep(folder)
-    teacher = _teacher(folder, record, corpus, screen)
+    apart.gather(folder)
+    teacher = _teacher(folder, record, corpus, screen, at_once)
     share = record.config.validation_share
     training_set, validation = split_validation(corpus.training_part, share)
     screen.message(
         f"{record.config.recipe} on {corpus.name}: {len(training_set):,} training and "
         f"{len(validation):,} validation images, seed {record.config.seed}, in {folder}"
     )
+    if at_once and record.config.members > 1:
+        teaches = _teacher_path(folder, record)
+        apart.train(folder, record, training_set, validation, at_once, screen, teaches)
     net = teacher.net if teacher else None
     trained = members.train(folder, record, training_set, validation, screen, net)
     screen.message("Testing, writing the model and the report")
@@ -204,7 +243,11 @@ def _run(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Displa
 
 
 def _teacher(
-    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
+    folder: Path,
+    record: RunRecord,
+    corpus: Corpus,
+    screen: display.Display,
+    at_once: AtOnce | None,
 ) -> Teacher | None:
     """The run's teacher: the model it was given, or the one it makes first, or none."""
     if record.config.teacher is None:
@@ -212,13 +255,26 @@ def _teacher(
     if record.teacher is not None:
         opened = teaching.find_again(record.teacher.path, record.teacher.sha256)
     else:
-        made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen)
+        made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen, at_once)
         opened = teaching.find(made.bundle, corpus.training_part.class_names)
     return teaching.load(opened, record.config.precision)
 
 
+def _teacher_path(folder: Path, record: RunRecord) -> Path | None:
+    """The bundle that teaches, which is there by now."""
+    if record.config.teacher is None:
+        return None
+    if record.teacher is None:
+        return (folder / runfolder.TEACHER / runfolder.BUNDLE).resolve()
+    return teaching.find_again(record.teacher.path, record.teacher.sha256).folder
+
+
 def _make_teacher(
-    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
+    folder: Path,
+    record: RunRecord,
+    corpus: Corpus,
+    screen: display.Display,
+    at_once: AtOnce | None,
 ) -> Result:
     """The teacher's run, complete in itself: begun, continued or found finished in `folder`."""
     if not (folder / runfolder.RECORD).exists():
@@ -226,4 +282,4 @@ def _make_teacher(
         first = msgspec.structs.replace(record, config=config)
         runfolder.write_record(runfolder.claim(folder), first)
     finished = runfolder.read_result(folder)
-    return finished or _run(folder, runfolder.read_record(folder), corpus, screen)
+    return finished or _run(folder, runfolder.read_record(folder), corpus, screen, at_once)

@@ -150,7 +150,7 @@ class Training:
 
     def validated(self, progress: Progress) -> Progress:
         """`progress` with the validation figures of this moment."""
-        accuracy, loss = _score(self.validation_logits(), self.validation.required_labels())
+        accuracy, loss = score(self.validation_logits(), self.validation.required_labels())
         return replace(progress, validation_accuracy=accuracy, validation_loss=loss)
 
 
@@ -253,8 +253,8 @@ def _float32_twin(net: keras.Model, config: TrainingConfig, classes: int) -> ker
     return net if config.precision == "float32" else model.build(config, classes)
 
 
-def _score(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[float, float]:
-    """Accuracy and mean cross-entropy (nats)."""
+def score(logits: NDArray[np.float32], labels: NDArray[np.uint8]) -> tuple[float, float]:
+    """Accuracy and mean cross-entropy (nats) of logits (n, classes) against labels (n,)."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     own = np.take_along_axis(log_probabilities, labels[:, None].astype(np.int64), axis=1)

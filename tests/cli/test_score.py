@@ -10,7 +10,7 @@ import pytest
 
 from deepmnist import cli
 from deepmnist.cli import score
-from deepmnist.cluster import on_ray
+from deepmnist.cluster import connection, on_ray
 from deepmnist.data.dataset import Dataset
 from tests.cluster.files import answers, csv_file, errors, png
 
@@ -91,7 +91,7 @@ def test_local_and_cluster_do_not_go_together(deepmnist, source) -> None:
 def test_a_cluster_that_does_not_answer_is_told_before_anything_is_written(
     deepmnist, source, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(on_ray, "_ray", lambda: None)
+    monkeypatch.setattr(connection, "ray", lambda needed_for: None)
     status, _, mistake = deepmnist(source, "--out", "out", "--cluster", "127.0.0.1:1")
     assert (status, "no cluster answers at 127.0.0.1:1" in mistake) == (2, True)
     assert not (tmp_path / "out").exists()
@@ -113,7 +113,7 @@ def test_who_scores(options, left, ray, chosen, monkeypatch) -> None:
 
     from deepmnist.cluster import local
 
-    monkeypatch.setattr(on_ray, "installed", lambda: ray)
+    monkeypatch.setattr(connection, "installed", lambda: ray)
     monkeypatch.setattr(on_ray, "run", lambda *given: "ray")
     monkeypatch.setattr(local, "run", lambda *given: "here")
     begun = SimpleNamespace(manifest=SimpleNamespace(parts=left), done=frozenset())

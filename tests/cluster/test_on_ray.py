@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,8 +22,9 @@ from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, model_of
 from deepmnist.cluster.tables import Tally
 from deepmnist.data.dataset import Dataset
-from deepmnist.errors import ConfigError, MissingExtraError, RunError, StorageError
+from deepmnist.errors import RunError, StorageError
 from tests.cluster.files import Row, answers, errors, png, tar_file
+from tests.cluster.processes import working
 
 SHARDS = 12  # each a part of its own
 PICTURES = 40  # in each, one of which is none
@@ -33,53 +33,6 @@ CPUS = (2, 1, 1)  # of the nodes
 Rows = tuple[list[Row], list[Row]]
 
 # What follows needs no cluster.
-
-
-def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'deepmnist\[cluster\]'"):
-        on_ray.check("auto")
-
-
-@pytest.fixture
-def any_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(on_ray, "_ray", lambda: None)
-
-
-@pytest.mark.usefixtures("any_ray")
-def test_a_cluster_that_does_not_answer_is_told_within_the_time_that_is_stated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with pytest.raises(RunError, match=r"no cluster answers at 127\.0\.0\.1:1 within 10 s: Conn"):
-        on_ray.check("127.0.0.1:1")
-    monkeypatch.setattr(on_ray, "CONNECT_S", 0.2)
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
-        port = server.getsockname()[1]
-        waiting = [socket.socket() for _ in range(3)]  # they fill the queue: nobody accepts
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
-        started = time.monotonic()
-        with pytest.raises(RunError, match="timed out"):
-            on_ray.check(f"ray://127.0.0.1:{port}")
-        assert time.monotonic() - started < 5
-        for each in waiting:
-            each.close()
-
-
-@pytest.mark.usefixtures("any_ray")
-@pytest.mark.parametrize("address", ["nowhere", "host:", "ray://host", "host:70000", "a b:c"])
-def test_an_address_that_is_none_is_told_with_what_one_is(address: str) -> None:
-    with pytest.raises(ConfigError, match="is none: give auto, host:port or ray://host:port"):
-        on_ray.check(address)
-
-
-def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:
-    here = on_ray.versions()
-    on_ray.check_versions("node7", here, here)
-    other = {**here, "ai-edge-litert": "1.0"}
-    with pytest.raises(RunError, match=r"node7 has ai-edge-litert 1\.0, this machine .*; install"):
-        on_ray.check_versions("node7", here, other)
 
 
 def test_a_machine_that_does_not_see_the_folders_is_refused_before_the_first_part(
@@ -206,28 +159,13 @@ def test_workers_that_are_killed_lose_nothing(
     killed: list[int] = []
 
     def kill() -> None:
-        for worker in scoring_workers(ray_cluster):
+        for worker in working(ray_cluster, b"ray::_score"):
             os.kill(worker, signal.SIGKILL)
             killed.append(worker)
 
     score_on(4, After(2, kill))
     assert killed
     assert (answers(tmp_path / "out"), errors(tmp_path / "out")) == alone
-
-
-def scoring_workers(cluster: Any) -> list[int]:
-    """Processes of our own cluster that score a part at this moment."""
-    raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            name = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:  # gone meanwhile
-            continue
-        if parent in raylets and name.startswith(b"ray::_score"):
-            found.append(int(folder.name))
-    return found
 
 
 @on_a_cluster

@@ -11,14 +11,25 @@ import warnings
 
 import typer
 
-from deepmnist.cli import data, evaluate, export, improve, predict, read, score, serve, train
+from deepmnist.cli import (
+    data,
+    evaluate,
+    export,
+    improve,
+    predict,
+    read,
+    score,
+    serve,
+    sweep,
+    train,
+)
 from deepmnist.errors import DeepMNISTError
 
 INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
 
 app = typer.Typer(
     name="deepmnist",
-    help="Handwritten digits: train, evaluate, predict, read, score, improve, export, serve.",
+    help="Digits: train, sweep, evaluate, predict, read, score, improve, export, serve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -29,6 +40,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("read")(read.read)
 app.command("score")(score.score)
+app.command("sweep")(sweep.sweep)
 app.command("improve")(improve.improve)
 app.command("export")(export.export)
 app.command("serve")(serve.serve)

@@ -43,14 +43,14 @@ def score(
 ) -> None:
     """Score any number of pictures into Parquet; the same command goes on where it was stopped."""
     from deepmnist import bundle
-    from deepmnist.cluster import job, on_ray, progress
+    from deepmnist.cluster import connection, job, on_ray, progress
     from deepmnist.cluster.scoring import model_of
     from deepmnist.errors import ConfigError
 
     if local and cluster is not None:
         raise ConfigError("--local and --cluster do not go together; give one of them")
     if cluster is not None:
-        on_ray.check(cluster)
+        connection.check(cluster, on_ray.NEEDED_FOR)
     opened = bundle.load(models.path(model))
     with job.begun(source, out, model_of(opened), coverage, read) as begun:
         if begun.passed_over and not quiet:
@@ -68,11 +68,11 @@ def score(
 def _scored(
     begun: Begun, shown: Progress, local: bool, cluster: str | None, workers: int | None
 ) -> Tally:
+    from deepmnist.cluster import connection, on_ray
     from deepmnist.cluster import local as here
-    from deepmnist.cluster import on_ray
 
     left = begun.manifest.parts - len(begun.done)
-    small = left <= SMALL_PARTS or not on_ray.installed()
+    small = left <= SMALL_PARTS or not connection.installed()
     if local or not left or (cluster is None and small):
         return here.run(begun, shown, workers or 0)
     return on_ray.run(begun, shown, cluster, workers)

@@ -1,13 +1,19 @@
-"""An evaluation as tables on a terminal."""
+"""An evaluation, or a sweep, as tables on a terminal."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from deepmnist.evaluation import Report
 
+if TYPE_CHECKING:
+    from deepmnist.sweeping.job import Swept
+
 SHOWN_MISTAKES = 10
+SHOWN_TRIALS = 5
 
 
 def print_report(report: Report, model: str) -> None:
@@ -62,3 +68,21 @@ def _mistakes(report: Report) -> Table:
         true, predicted = report.class_names[mistake.true], report.class_names[mistake.predicted]
         table.add_row(str(mistake.index), true, predicted, f"{mistake.probability:.2%}")
     return table
+
+
+def print_trials(swept: Swept) -> None:
+    """The best trials, and how many there were, to stdout."""
+    from deepmnist.sweeping import ledger, space
+
+    ranked = ledger.ranked(swept.trials)
+    states = [trial.state for trial in swept.trials.values()]
+    counts = (f"{states.count(state)} {state}" for state in ("finished", "stopped", "failed"))
+    table = Table(title=f"The best of {len(states)} trials: {', '.join(counts)}")
+    table.title_justify = "left"
+    for name in ("trial", "loss, nats", "accuracy", "seconds", *swept.space.swept):
+        table.add_column(name, justify="right")
+    for trial in ranked[:SHOWN_TRIALS]:
+        figures = (f"{trial.loss:.4f}", f"{trial.accuracy:.2%}", f"{trial.seconds:.1f}")
+        values = (space.shown(trial.values[name]) for name in swept.space.swept)
+        table.add_row(str(trial.number), *figures, *values)
+    Console(highlight=False, markup=False).print(table)

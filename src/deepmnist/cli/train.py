@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from deepmnist import recipes, teaching
 from deepmnist.cli import heavy
 from deepmnist.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepmnist.cluster.members import AtOnce
 
 
 def _setting(text: str) -> Any:
@@ -32,6 +35,12 @@ def train(
     resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
     tensorboard: Annotated[bool, Option("--tensorboard", help="Write event files.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
+    parallel: Annotated[
+        int | None, Option(min=1, help="Members of an ensemble trained at once, on Ray.")
+    ] = None,
+    cluster: Annotated[
+        str | None, Option(help="Ray cluster for --parallel: auto or host:port.")
+    ] = None,
     architecture: Annotated[
         str | None, _setting("Network: fast, balanced, accurate, tiny or tutorial.")
     ] = None,
@@ -78,10 +87,11 @@ def train(
     _check(asked, resume)  # a slip is told before seconds are spent on loading TensorFlow
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
     runs = heavy.import_module("deepmnist.runs", "training")
+    at_once = _at_once(parallel, cluster)
 
     if resume is not None:
         _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out)
-        result = runs.resume(resume, quiet=quiet, **asked)
+        result = runs.resume(resume, quiet=quiet, at_once=at_once, **asked)
     else:
         result = runs.train(
             dataset,
@@ -90,6 +100,7 @@ def train(
             resize=resize,
             tensorboard=tensorboard,
             quiet=quiet,
+            at_once=at_once,
             **asked,
         )
     print(f"Model: {result.bundle}")
@@ -101,6 +112,14 @@ def _check(asked: dict[str, Any], resume: Path | None) -> None:
     config = recipes.configure(**asked)
     if resume is None:  # a run that is resumed has a teacher of its own
         teaching.check(config)
+
+
+def _at_once(parallel: int | None, cluster: str | None) -> AtOnce | None:
+    from deepmnist.cluster.members import AtOnce
+
+    if parallel is None and cluster is not None:
+        raise ConfigError("--cluster is for --parallel; give both, or neither")
+    return None if parallel is None else AtOnce(parallel, cluster)
 
 
 def _refuse_with_resume(**options: object) -> None:

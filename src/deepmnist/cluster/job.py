@@ -13,16 +13,15 @@ from dataclasses import dataclass
 
 import deepmnist
 from deepmnist import atomic, rejection
-from deepmnist.cluster import places, plan, sources, tables
+from deepmnist.cluster import lock, places, plan, sources, tables
 from deepmnist.cluster.places import Local, Place
 from deepmnist.cluster.plan import Asked, Manifest
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model
-from deepmnist.errors import DataError, RunError, StorageError
+from deepmnist.errors import DataError, RunError
 
 PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
-LOCK = ".lock"
-OURS = {plan.PLAN, plan.MANIFEST, tables.ERRORS, LOCK}
+OURS = {plan.PLAN, plan.MANIFEST, tables.ERRORS, lock.LOCK}
 
 
 @dataclass(frozen=True)
@@ -152,29 +151,10 @@ def _columns(schema: object) -> str:
 
 @contextmanager
 def _locked(out: Place) -> Iterator[None]:
-    """Keep a second command off a local folder; the system lets go of a killed one's lock."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
+    """Keep a second command off a local folder; stores have no locks, and the same parts give
+    the same files."""
+    if not isinstance(out, Local):
         yield
         return
-    if not isinstance(out, Local):  # stores have no locks; the same parts give the same files
-        yield
-        return
-    try:
-        out.path.mkdir(parents=True, exist_ok=True)
-        file = (out.path / LOCK).open("w")
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {out.address}: {places.reason(error)}; name a folder you may write to"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"another command is writing {out.address}; wait for it, or give another --out"
-            ) from error
-        except OSError:
-            pass  # a mounted store without locks: as remote ones
+    with lock.held(out.path):
         yield

@@ -8,43 +8,24 @@ driver holds more than a few parts. Ray is an extra, imported late.
 
 from __future__ import annotations
 
-import logging
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
-from importlib.util import find_spec
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
-from deepmnist.cluster import places, plan
+from deepmnist.cluster import connection, places, plan
 from deepmnist.cluster.job import Begun, Job
 from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, Scorer, check_unchanged
 from deepmnist.cluster.tables import Tally
-from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
+from deepmnist.errors import LostError, RunError
 
-CONNECT_S = 10  # for an address to answer at all
-START_S = 45  # for Ray to connect, or to start on this machine; it gives up itself at 60
+NEEDED_FOR = "scoring on a cluster"
 CHECK_S = 120  # for every node to say what it has: a first worker's start loads Ray and us
 RETRIES = 5  # of a part whose worker or node is lost
 DECIDING = ("deepmnist", "ai-edge-litert", "opencv-python-headless", "pillow", "numpy")
-
-
-def installed() -> bool:
-    """Whether Ray can be imported."""
-    return find_spec("ray") is not None
-
-
-def check(address: str) -> None:
-    """Before any work: MissingExtraError without Ray, RunError where no cluster answers in time."""
-    _ray()
-    if address != "auto":
-        _check_answers(address)
 
 
 def run(begun: Begun, progress: Progress, address: str | None, workers: int | None) -> Tally:
@@ -55,8 +36,8 @@ def run(begun: Begun, progress: Progress, address: str | None, workers: int | No
     be reached, its nodes differ from this one, or a part loses its worker again and again;
     otherwise as local.run.
     """
-    ray = _ray()
-    with _connected(ray, address):
+    ray = connection.ray(NEEDED_FOR)
+    with connection.made(ray, address, "give --local"):
         _check_nodes(ray, begun)
         at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         return _run(ray, begun, progress, at_once)
@@ -70,7 +51,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
     while under_way:
         (finished, *_), _ = ray.wait(list(under_way), num_returns=1)
         part = under_way.pop(finished)
-        tally = _result(ray, finished, f"part {part.number}")
+        tally = connection.result(ray, finished, f"part {part.number}")
         total += tally
         progress.finished(part, tally.rows + tally.unreadable)
         under_way |= {task.remote(job, part, here): part for part in islice(missing, 1)}
@@ -79,7 +60,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
 
 def _score(job: Job, part: Part, versions_wanted: dict[str, str]) -> Tally:
     """What a worker does."""
-    check_versions(socket.gethostname(), versions_wanted, versions())
+    connection.check_versions(socket.gethostname(), versions_wanted, versions())
     scorer = _scorer(job.model.sha256, job.coverage, job.read, _Kept(job.model))
     return scorer.score(places.at(job.source), part, places.at(job.out), lambda rows: None)
 
@@ -117,16 +98,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def check_versions(where: str, wanted: dict[str, str], found: dict[str, str]) -> None:
-    """RunError, naming the first difference, unless a machine has the same versions."""
-    for package, version in wanted.items():
-        if found[package] != version:
-            raise RunError(
-                f"{where} has {package} {found[package]}, this machine {version}; "
-                "install the same everywhere"
-            )
-
-
 def _check_nodes(ray: Any, begun: Begun) -> None:
     """RunError unless every node has the same versions, sees the source and sees DEST."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -142,12 +113,12 @@ def _check_nodes(ray: Any, begun: Begun) -> None:
     for look in ready:
         node, name = looks[look]
         try:
-            found = _result(ray, look, f"node {name}")
+            found = connection.result(ray, look, f"node {name}")
         except LostError:
             if node in _nodes(ray):
                 raise
             continue  # it went meanwhile, and will take no part
-        check_versions(name, versions(), found)
+        connection.check_versions(name, versions(), found)
     if late:
         name = looks[late[0]][1]
         raise RunError(f"node {name} did not answer within {CHECK_S} s; is it overloaded?")
@@ -176,78 +147,3 @@ def _look(job: Job, first: Part | None, plan_sha256: str) -> dict[str, str]:
         except RunError as error:
             raise RunError(f"{socket.gethostname()} sees another source: {error}") from error
     return versions()
-
-
-def _result(ray: Any, task: Any, what: str) -> Any:
-    """A task's result; what went wrong there is raised here, in one line."""
-    try:
-        return ray.get(task)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
-            raise error.cause from error
-        kind = type(error.cause).__name__
-        raise RunError(f"{what} failed: {kind}: {places.reason(error.cause)}") from error
-    except ray.exceptions.RayError as error:
-        raise LostError(
-            f"{what} was lost: {places.reason(error)}; "
-            "the same command goes on with what is missing"
-        ) from error
-
-
-# ---- the cluster --------------------------------------------------------------------------------
-
-
-def _ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("scoring on a cluster", "cluster") from error
-    return ray
-
-
-@contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:
-    """RunError where Ray is not there within START_S."""
-    ready, over = threading.Event(), threading.Event()
-    failed: list[BaseException] = []
-
-    def connect() -> None:
-        """Ray's own processes end with the thread that started them."""
-        try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-        except BaseException as error:  # noqa: BLE001  told below, in the thread that waits
-            failed.append(error)
-        ready.set()
-        over.wait()
-
-    threading.Thread(target=connect, daemon=True).start()
-    try:
-        if not ready.wait(START_S) or failed:
-            why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
-            raise RunError(
-                f"cannot connect to Ray at {address or 'this machine'}: {why}; "
-                "start it with `ray start --head`, or give --local"
-            )
-        yield
-    finally:
-        if ready.is_set():
-            ray.shutdown()
-        over.set()
-
-
-def _check_answers(address: str) -> None:
-    """Ray itself would wait for minutes, or end the process."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or not port:
-        raise ConfigError(f"--cluster {address!r} is none: give auto, host:port or ray://host:port")
-    try:
-        socket.create_connection((host, port), CONNECT_S).close()
-    except OSError as error:
-        raise RunError(
-            f"no cluster answers at {address} within {CONNECT_S} s: {places.reason(error)}; "
-            "look whether it runs and its port is open"
-        ) from error

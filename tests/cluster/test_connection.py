@@ -1,0 +1,81 @@
+"""connection.py: what keeps Ray from being there is told in a line, in the time that is stated."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepmnist import machine
+from deepmnist.cluster import connection
+from deepmnist.errors import ConfigError, MissingExtraError, RunError
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'deepmnist\[cluster\]'"):
+        connection.check("auto", "this")
+
+
+@pytest.fixture
+def any_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "ray", lambda needed_for: None)
+
+
+@pytest.mark.usefixtures("any_ray")
+def test_a_cluster_that_does_not_answer_is_told_within_the_time_that_is_stated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(RunError, match=r"no cluster answers at 127\.0\.0\.1:1 within 10 s: Conn"):
+        connection.check("127.0.0.1:1", "this")
+    monkeypatch.setattr(connection, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        port = server.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]  # they fill the queue: nobody accepts
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        started = time.monotonic()
+        with pytest.raises(RunError, match="timed out"):
+            connection.check(f"ray://127.0.0.1:{port}", "this")
+        assert time.monotonic() - started < 5
+        for each in waiting:
+            each.close()
+
+
+@pytest.mark.usefixtures("any_ray")
+@pytest.mark.parametrize("address", ["nowhere", "host:", "ray://host", "host:70000", "a b:c"])
+def test_an_address_that_is_none_is_told_with_what_one_is(address: str) -> None:
+    with pytest.raises(ConfigError, match="is none: give auto, host:port or ray://host:port"):
+        connection.check(address, "this")
+
+
+def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:
+    here = machine.versions()
+    connection.check_versions("node7", here, here)
+    other = {**here, "numpy": "1.0"}
+    with pytest.raises(RunError, match=r"node7 has numpy 1\.0, this machine .*; install"):
+        connection.check_versions("node7", here, other)
+
+
+def test_a_worker_that_does_not_see_the_driver_s_folder_is_refused(tmp_path: Path) -> None:
+    shared = tmp_path / "run.json"
+    with pytest.raises(RunError, match=r"does not see .*run\.json; give --out a folder that all"):
+        connection.check_worker(machine.versions(), shared)
+    shared.touch()
+    connection.check_worker(machine.versions(), shared)
+    with pytest.raises(RunError, match=r"has unheard-of none, this machine 1\.0"):
+        connection.check_worker({"unheard-of": "1.0"}, shared)
+
+
+def test_whole_cores_are_counted_of_nodes_that_live_and_have_any() -> None:
+    class Ray:
+        def nodes(self) -> list[dict[str, Any]]:
+            nodes = [(True, 2.0), (False, 8.0), (True, 3.5), (True, 0.0)]
+            return [{"Alive": alive, "Resources": {"CPU": cpus}} for alive, cpus in nodes]
+
+    assert connection.cores(Ray()) == [2, 3]

@@ -1,0 +1,33 @@
+"""devices.py: TensorFlow is held to the cores it is given, or it is told why not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import tensorflow as tf
+from deepmnist import devices
+from deepmnist.errors import ConfigError
+devices.limit_threads(1)
+tf.constant(1.0) + 1.0
+devices.limit_threads(1)
+print(tf.config.threading.get_intra_op_parallelism_threads())
+print(tf.config.threading.get_inter_op_parallelism_threads())
+try:
+    devices.limit_threads(3)
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_the_number_of_threads_is_set_once_before_anything_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "1",
+        "1",
+        "TensorFlow runs in this process already; it cannot be limited to 3 cores now",
+    ]
