@@ -2,13 +2,16 @@
 
 Everything is left in one folder (runfolder.py says what is where). A run killed at any moment goes
 on from there, to the same weights bit for bit. members.py trains, delivery.py tests and writes.
+Several workers run the same lines; the folder is the chief's, and what is in it comes from there.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +20,7 @@ from deepmnist import (
     delivery,
     devices,
     display,
+    joint,
     machine,
     members,
     recipes,
@@ -28,8 +32,12 @@ from deepmnist.errors import DataNotFoundError, RunError
 from deepmnist.recipes import TrainingConfig
 from deepmnist.runfolder import Result, RunRecord, TeacherRecord
 from deepmnist.teaching import Teacher
+from deepmnist.workers import ALONE, Workers
 
+HASH_SHOWN = 12  # letters, enough to tell two apart
 FALLBACK_DATASET = "digits"
+
+Value = TypeVar("Value", bound=Result | None)
 
 
 def train(
@@ -41,6 +49,8 @@ def train(
     resize: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
+    screen: display.Display | None = None,
+    workers: Workers = ALONE,
     **overrides: Any,
 ) -> Result:
     """Train a recipe on a data set, test it once on the test set, and leave it all in `out`.
@@ -48,13 +58,69 @@ def train(
     dataset: a known name, a path, a Corpus, or None for MNIST, with the embedded digits standing
     in where MNIST cannot be had. out: a folder that holds nothing yet; runs/DATASET-RECIPE-TIME
     when None. overrides: fields of TrainingConfig, laid over the recipe; as `teacher` also the
-    folder of a model that is there already.
+    folder of a model that is there already. screen: where progress goes, if not to stderr. workers:
+    those that train together; all call this, with the same, and the chief's `out` counts.
 
     ConfigError, DataError, RunError, StorageError and TrainingError say what was wrong with what.
     """
+    screen = screen or _screen(quiet, workers)
+
+    def ask() -> tuple[RunRecord, Corpus]:
+        return _asked(dataset, recipe, data_dir, resize, tensorboard, overrides, screen)
+
+    def claim() -> Path:
+        folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
+        runfolder.write_record(folder, record)
+        return folder
+
+    with workers.watched("start all of them again"):
+        record, corpus = joint.prepared(workers, ask, _facts)
+        folder = joint.from_chief(workers, claim, os.fsencode, lambda path: Path(os.fsdecode(path)))
+    return _complete(folder, record, corpus, screen, workers)
+
+
+def resume(
+    folder: str | Path,
+    corpus: Corpus | None = None,
+    *,
+    quiet: bool = False,
+    screen: display.Display | None = None,
+    workers: Workers = ALONE,
+    **asked: Any,
+) -> Result:
+    """Continue the run in `folder` from its newest whole checkpoint to its end.
+
+    corpus: needed where the run was started with one. asked: fields of TrainingConfig that the
+    caller believes the run to have; as `teacher` also where a model that teaches it lies now.
+    screen, workers: as for train; they need not be as many as before. The chief's `folder` counts.
+    RunError where those, the data or the teacher differ from the run's own.
+    """
+    folder, asked = Path(folder), _spelled(asked)
+
+    def take_up() -> tuple[RunRecord, Corpus | None]:
+        return _taken_up(folder, record, finished, corpus, asked)
+
+    with workers.watched("start all of them again"):
+        record = _record_of_chief(workers, folder)
+        finished = _result_of_chief(workers, lambda: runfolder.read_result(folder))
+        record, data = joint.prepared(workers, take_up, _facts)
+    if data is None:
+        return finished
+    return _complete(folder, record, data, screen or _screen(quiet, workers), workers)
+
+
+def _asked(
+    dataset: str | Path | Corpus | None,
+    recipe: str,
+    data_dir: str | Path | None,
+    resize: bool,
+    tensorboard: bool,
+    overrides: dict[str, Any],
+    screen: display.Display,
+) -> tuple[RunRecord, Corpus]:
+    """A new run's record, complete, and its data."""
     config = recipes.configure(recipe, **_spelled(overrides))
     teaching.check(config)
-    screen = display.choose(quiet)
     corpus, spec, fallback = _obtain(dataset, data_dir, resize, screen)
     config, teacher = _given_teacher(config, corpus, screen)
     record = RunRecord(
@@ -68,30 +134,53 @@ def train(
         versions=machine.versions(),
         teacher=teacher,
     )
-    folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
-    runfolder.write_record(folder, record)
-    return _complete(folder, record, corpus, screen)
+    return record, corpus
 
 
-def resume(
-    folder: str | Path, corpus: Corpus | None = None, *, quiet: bool = False, **asked: Any
-) -> Result:
-    """Continue the run in `folder` from its newest whole checkpoint to its end.
-
-    corpus: needed where the run was started with one. asked: fields of TrainingConfig that the
-    caller believes the run to have; as `teacher` also where a model that teaches it lies now.
-    RunError where those, the data or the teacher differ from the run's own.
-    """
-    folder, asked = Path(folder), _spelled(asked)
-    record = _moved_teacher(runfolder.read_record(folder), asked)
+def _taken_up(
+    folder: Path,
+    record: RunRecord,
+    finished: Result | None,
+    corpus: Corpus | None,
+    asked: dict[str, Any],
+) -> tuple[RunRecord, Corpus | None]:
+    """An old run's record, its teacher found, and its data where it is not finished."""
+    record = _moved_teacher(record, asked)
     _refuse_other(folder, record.config, asked)
-    finished = runfolder.read_result(folder)
     if finished:
-        return finished
+        return record, None
     corpus = corpus or _reload(folder, record)
     if corpus.training_part.identity != record.identity:
         raise RunError(f"{folder} was started on other data than {corpus.name} holds now")
-    return _complete(folder, record, corpus, display.choose(quiet))
+    return record, corpus
+
+
+def _screen(quiet: bool, workers: Workers) -> display.Display:
+    """One worker shows what all do."""
+    return display.choose(quiet or workers.index != joint.CHIEF)
+
+
+def _facts(made: tuple[RunRecord, Corpus | None]) -> dict[str, str]:
+    """What must be the same on all workers, by what to call it."""
+    record, _ = made
+    options = {name: str(value) for name, value in asdict(record.config).items()}
+    teacher = record.teacher.sha256[:HASH_SHOWN] if record.teacher else "none"
+    data = {"data of hash": record.identity[:HASH_SHOWN], "a teacher of hash": teacher}
+    return {**machine.deciding_versions(), **options, **data}
+
+
+def _record_of_chief(workers: Workers, folder: Path) -> RunRecord:
+    def unpack(content: bytes) -> RunRecord:
+        return msgspec.json.decode(content, type=RunRecord)
+
+    def read() -> RunRecord:
+        return runfolder.read_record(folder)
+
+    return joint.from_chief(workers, read, msgspec.json.encode, unpack)
+
+
+def _result_of_chief(workers: Workers, make: Callable[[], Value]) -> Value:
+    return joint.from_chief(workers, make, runfolder.pack_result, runfolder.unpack_result)
 
 
 def _obtain(
@@ -177,20 +266,26 @@ def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
     return msgspec.structs.replace(record, teacher=moved)
 
 
-def _complete(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
+def _complete(
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display, workers: Workers
+) -> Result:
     """Bring the run to its end from wherever it is, and say how to go on where it is stopped."""
+    again = f"deepmnist train --resume {folder}"
     try:
-        return _run(folder, record, corpus, screen)
+        with workers.watched(f"continue, on as many workers or others, with: {again}"):
+            return _run(folder, record, corpus, screen, workers)
     except KeyboardInterrupt:
-        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
+        screen.message(f"Stopped. Continue with: {again}")
         raise
 
 
-def _run(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display) -> Result:
+def _run(
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display, workers: Workers
+) -> Result:
     """Train to the end from the newest checkpoint, if there is one; then test and write."""
     devices.prepare_gpus()
-    atomic.sweep(folder)
-    teacher = _teacher(folder, record, corpus, screen)
+    joint.by_chief(workers, lambda: atomic.sweep(folder))
+    teacher = _teacher(folder, record, corpus, screen, workers)
     share = record.config.validation_share
     training_set, validation = split_validation(corpus.training_part, share)
     screen.message(
@@ -198,32 +293,43 @@ def _run(folder: Path, record: RunRecord, corpus: Corpus, screen: display.Displa
         f"{len(validation):,} validation images, seed {record.config.seed}, in {folder}"
     )
     net = teacher.net if teacher else None
-    trained = members.train(folder, record, training_set, validation, screen, net)
+    trained = members.train(folder, record, training_set, validation, screen, net, workers)
     screen.message("Testing, writing the model and the report")
-    return delivery.deliver(folder, record, trained, validation, corpus, teacher)
+
+    def deliver() -> Result:
+        return delivery.deliver(folder, record, trained, validation, corpus, teacher)
+
+    return _result_of_chief(workers, deliver)
 
 
 def _teacher(
-    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display, workers: Workers
 ) -> Teacher | None:
     """The run's teacher: the model it was given, or the one it makes first, or none."""
     if record.config.teacher is None:
         return None
+    precision = record.config.precision
     if record.teacher is not None:
         opened = teaching.find_again(record.teacher.path, record.teacher.sha256)
-    else:
-        made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen)
-        opened = teaching.find(made.bundle, corpus.training_part.class_names)
-    return teaching.load(opened, record.config.precision)
+        return teaching.load(opened, precision)
+    made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen, workers)
+    with joint.folder_of_chief(workers, made.bundle) as place:
+        opened = teaching.find(place, corpus.training_part.class_names)
+        return teaching.load(opened, precision)
 
 
 def _make_teacher(
-    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display
+    folder: Path, record: RunRecord, corpus: Corpus, screen: display.Display, workers: Workers
 ) -> Result:
     """The teacher's run, complete in itself: begun, continued or found finished in `folder`."""
-    if not (folder / runfolder.RECORD).exists():
-        config = _with_precision(recipes.teacher(record.config))
-        first = msgspec.structs.replace(record, config=config)
-        runfolder.write_record(runfolder.claim(folder), first)
-    finished = runfolder.read_result(folder)
-    return finished or _run(folder, runfolder.read_record(folder), corpus, screen)
+
+    def begin() -> None:
+        if not (folder / runfolder.RECORD).exists():
+            config = _with_precision(recipes.teacher(record.config))
+            first = msgspec.structs.replace(record, config=config)
+            runfolder.write_record(runfolder.claim(folder), first)
+
+    joint.by_chief(workers, begin)
+    finished = _result_of_chief(workers, lambda: runfolder.read_result(folder))
+    own = _record_of_chief(workers, folder)
+    return finished or _run(folder, own, corpus, screen, workers)
