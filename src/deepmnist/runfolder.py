@@ -171,18 +171,14 @@ def read_result(folder: Path) -> Result | None:
         raise RunError(f"{folder / RESULT} cannot be read: {error}") from error
 
 
-def pack_result(result: Result | None) -> bytes:
-    """`result` as bytes for another process, or that there is none."""
-    if result is None:
-        return b""
+def pack_result(result: Result) -> bytes:
+    """`result` as bytes for another process."""
     values = {name: value for name, value in vars(result).items() if name != "folder"}
     return msgspec.json.encode({**values, "folder": str(result.folder)})
 
 
-def unpack_result(content: bytes) -> Result | None:
+def unpack_result(content: bytes) -> Result:
     """What `pack_result` was given."""
-    if not content:
-        return None
     values = msgspec.json.decode(content)
     return msgspec.convert({**values, "folder": Path(values["folder"])}, Result)
 

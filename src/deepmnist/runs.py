@@ -8,10 +8,9 @@ Several workers run the same lines; the folder is the chief's, and what is in it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -36,8 +35,6 @@ from deepmnist.workers import ALONE, Workers
 
 HASH_SHOWN = 12  # letters, enough to tell two apart
 FALLBACK_DATASET = "digits"
-
-Value = TypeVar("Value", bound=Result | None)
 
 
 def train(
@@ -102,10 +99,11 @@ def resume(
 
     with workers.watched("start all of them again"):
         record = _record_of_chief(workers, folder)
-        finished = _result_of_chief(workers, lambda: runfolder.read_result(folder))
+        finished = _finished(workers, folder)
         record, data = joint.prepared(workers, take_up, _facts)
-    if data is None:
+    if finished is not None:
         return finished
+    assert data is not None
     return _complete(folder, record, data, screen or _screen(quiet, workers), workers)
 
 
@@ -179,8 +177,16 @@ def _record_of_chief(workers: Workers, folder: Path) -> RunRecord:
     return joint.from_chief(workers, read, msgspec.json.encode, unpack)
 
 
-def _result_of_chief(workers: Workers, make: Callable[[], Value]) -> Value:
-    return joint.from_chief(workers, make, runfolder.pack_result, runfolder.unpack_result)
+def _finished(workers: Workers, folder: Path) -> Result | None:
+    """What the run in the chief's `folder` came to, if it has ended."""
+
+    def pack(result: Result | None) -> bytes:
+        return runfolder.pack_result(result) if result else b""
+
+    def unpack(content: bytes) -> Result | None:
+        return runfolder.unpack_result(content) if content else None
+
+    return joint.from_chief(workers, lambda: runfolder.read_result(folder), pack, unpack)
 
 
 def _obtain(
@@ -299,7 +305,7 @@ def _run(
     def deliver() -> Result:
         return delivery.deliver(folder, record, trained, validation, corpus, teacher)
 
-    return _result_of_chief(workers, deliver)
+    return joint.from_chief(workers, deliver, runfolder.pack_result, runfolder.unpack_result)
 
 
 def _teacher(
@@ -330,6 +336,6 @@ def _make_teacher(
             runfolder.write_record(runfolder.claim(folder), first)
 
     joint.by_chief(workers, begin)
-    finished = _result_of_chief(workers, lambda: runfolder.read_result(folder))
+    finished = _finished(workers, folder)
     own = _record_of_chief(workers, folder)
     return finished or _run(folder, own, corpus, screen, workers)

@@ -111,7 +111,7 @@ def _trained(work: Work, workers: int | None) -> Result | None:
                 f"--workers {workers}: {roster.VARIABLE} says already who trains together; "
                 "unset it, or leave --workers out"
             )
-        raise ConfigError("TODO")
+        return _on_ray(work, workers)
     if together is not None:
         return _as_one_of(together, work)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
@@ -128,6 +128,13 @@ def _as_one_of(together: Roster, work: Work) -> Result | None:
     with distribution.joined(together) as workers:
         result = _run(runs, {**work, "workers": workers})
     return result if together.index == 0 else None
+
+
+def _on_ray(work: Work, workers: int) -> Result:
+    from deepmnist.cluster import training
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return training.train(work, workers)
 
 
 def _run(runs: ModuleType, work: Work) -> Result:

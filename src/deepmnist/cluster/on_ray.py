@@ -56,7 +56,7 @@ def run(begun: Begun, progress: Progress, address: str | None, workers: int | No
     otherwise as local.run.
     """
     ray = _ray()
-    with _connected(ray, address):
+    with connected(ray, address):
         _check_nodes(ray, begun)
         at_once = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         return _run(ray, begun, progress, at_once)
@@ -206,8 +206,8 @@ def _ray() -> Any:
 
 
 @contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:
-    """RunError where Ray is not there within START_S."""
+def connected(ray: Any, address: str | None, instead: str = "give --local") -> Iterator[None]:
+    """RunError, which tells what to do instead, where Ray is not there within START_S."""
     ready, over = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
@@ -226,7 +226,7 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
             why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
             raise RunError(
                 f"cannot connect to Ray at {address or 'this machine'}: {why}; "
-                "start it with `ray start --head`, or give --local"
+                f"start it with `ray start --head`, or {instead}"
             )
         yield
     finally:
