@@ -27,7 +27,7 @@ LEVELS = {
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
     " synthesis corrections weights replay figures transcription",
     3: "report export members delivery completion improvement service page cluster",
-    4: "runs pretraining",
+    4: "runs pretraining launcher",
     5: "cli",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}

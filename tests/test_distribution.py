@@ -70,7 +70,7 @@ def test_many_workers_have_the_curve_of_one_and_the_same_bits_each(
 
 # ---- whole runs ---------------------------------------------------------------------------------
 
-STEADY = ["--recipe", "balanced", "--dataset", "digits", "--precision", "float32"]
+STEADY = ["train", "--recipe", "balanced", "--dataset", "digits", "--precision", "float32"]
 RUN = [*STEADY, "--batch-size", "64", "--steps", "100", "--out", "run"]
 
 
@@ -117,7 +117,7 @@ def test_a_killed_worker_is_named_and_the_run_resumes_to_the_same_bits(
     line = noted.splitlines()[-1]
     assert line.startswith(f"error: worker {victim} ({job.addresses[victim]}) was lost; continue")
     assert line.endswith("deepmnist train --resume run")
-    ended = Job(2, ["--resume", "run"], tmp_path).ended()
+    ended = Job(2, ["train", "--resume", "run"], tmp_path).ended()
     assert [status for status, _, _ in ended.values()] == [0, 0], ended
     assert all(map(np.array_equal, weights(tmp_path), undisturbed)), f"killed after {after}"
 

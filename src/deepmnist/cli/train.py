@@ -131,10 +131,10 @@ def _as_one_of(together: Roster, work: Work) -> Result | None:
 
 
 def _on_ray(work: Work, workers: int) -> Result:
-    from deepmnist.cluster import training
+    from deepmnist import launcher
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return training.train(work, workers)
+    return launcher.train(work, workers)
 
 
 def _run(runs: ModuleType, work: Work) -> Result:
