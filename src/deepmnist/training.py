@@ -27,6 +27,7 @@ from deepmnist.steps import OneCycle, compile_chunk, compile_logits
 from deepmnist.synchronized import synchronized
 from deepmnist.workers import ALONE, Workers, share
 
+LONGEST = 1_000_000  # steps between them at most; an epoch's end comes before, in most sets
 CHUNK_S = 0.25  # seconds of steps between two looks at the keyboard and the progress bar
 SAVE_EVERY_S = 30.0  # seconds between checkpoints
 VALIDATION_BATCH = 1_000  # images
@@ -228,8 +229,8 @@ def _advance_to_end(run: Training, observe: Observer, save: Saver, workers: Work
 
 
 def _next_count(count: int, elapsed: float) -> int:
-    """Steps in the next chunk: towards CHUNK_S, at most four times the last."""
-    return max(1, min(4 * count, int(count * CHUNK_S / elapsed)))
+    """Steps in the next chunk: towards CHUNK_S, at most four times the last, and LONGEST."""
+    return max(1, min(4 * count, int(count * CHUNK_S / elapsed), LONGEST))
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
