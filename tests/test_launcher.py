@@ -134,8 +134,11 @@ WORK = {
 @pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray's own sockets and processes
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Ray's threads
-def test_a_killed_actor_has_the_run_come_back_to_the_same_weights(tmp_path: Path) -> None:
-    pytest.importorskip("ray")
+def test_a_killed_actor_has_the_run_come_back_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'deepmnist[cluster]'")
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # not what else may run on this machine
     plain = launcher.train({**WORK, "out": tmp_path / "plain", "quiet": True}, 2)
     killer = threading.Thread(target=_kill_one, args=(tmp_path / "hit",))
     killer.start()
@@ -145,8 +148,6 @@ def test_a_killed_actor_has_the_run_come_back_to_the_same_weights(tmp_path: Path
     ends = [checkpoints.latest(result.folder / "checkpoints") for result in (plain, hit)]
     for a, b in zip(ends[0].arrays, ends[1].arrays, strict=True):
         assert np.array_equal(a, b)
-    with pytest.raises(RunError, match="was started with another configuration: seed"):
-        launcher.train({"folder": tmp_path / "hit", "seed": 5, "quiet": True}, 2)
 
 
 def _kill_one(folder: Path) -> None:

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from deepmnist import display, runfolder
-from deepmnist.cluster import on_ray
+from deepmnist.cluster import on_ray, places
 from deepmnist.data import DEFAULT, SOURCES
 from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
 from deepmnist.recipes import DEFAULT_RECIPE
@@ -80,14 +80,14 @@ class _Attempt:
                 self.ray.kill(actor)
 
     def _addresses(self) -> tuple[str, ...]:
-        places = [actor.address.remote() for actor in self.actors]
-        there, missing = self.ray.wait(places, num_returns=len(places), timeout=PLACE_S)
+        asked = [actor.address.remote() for actor in self.actors]
+        there, missing = self.ray.wait(asked, num_returns=len(asked), timeout=PLACE_S)
         if missing:
             raise RunError(
-                f"the cluster has room for {len(there)} of {len(places)} workers now; wait until "
+                f"the cluster has room for {len(there)} of {len(asked)} workers now; wait until "
                 "others are done with it, or give fewer --workers"
             )
-        return tuple(self._result(place, index) for index, place in enumerate(places))
+        return tuple(self._result(each, index) for index, each in enumerate(asked))
 
     def _watched(self, tasks: Sequence[Any], screen: display.Display) -> Result:
         """Show what the chief tells until all are done; what goes wrong on one is raised."""
@@ -118,9 +118,10 @@ class _Attempt:
         except self.ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
                 raise error.cause from error
-            raise RunError(f"worker {index} failed: {error.cause!r}") from error
+            kind, why = type(error.cause).__name__, places.reason(error.cause)
+            raise RunError(f"worker {index} failed: {kind}: {why}") from error
         except self.ray.exceptions.RayError as error:
-            raise LostError(f"worker {index} was lost") from error
+            raise LostError(f"worker {index} was lost: {places.reason(error)}") from error
 
 
 class _Worker:
