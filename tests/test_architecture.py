@@ -20,13 +20,14 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 # levels, or from its own where that makes no circle.
 LEVELS = {
     0: "errors contract atomic chatter machine images pictures ink connected rulings layout cuts"
-    " expectation rejection canvas verdict",
+    " expectation rejection canvas verdict roster workers",
     1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
-    " runfolder devices checkpoints display muon ensemble normalization edges",
+    " runfolder devices checkpoints display muon ensemble normalization edges"
+    " joint synchronized distribution",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
     " synthesis corrections weights replay figures transcription",
     3: "report export members delivery completion improvement service page cluster",
-    4: "runs pretraining sweeping",
+    4: "runs execution pretraining launcher sweeping",
     5: "cli",
 }
 LEVEL = {name: level for level, names in LEVELS.items() for name in names.split()}
@@ -34,7 +35,7 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 TENSORFLOW = {"tensorflow", "keras"}
 MAY_LOAD_TENSORFLOW = {
     *("model", "edges", "normalization", "augmentation", "muon"),
-    *("steps", "training", "devices", "export"),
+    *("steps", "training", "devices", "synchronized", "distribution", "export"),
 }
 
 MAX_LINES = 350

@@ -19,6 +19,7 @@ from deepmnist import (
     bundle,
     checkpoints,
     delivery,
+    execution,
     history,
     prediction,
     recipes,
@@ -314,7 +315,7 @@ def test_a_teacher_that_is_finished_is_not_made_again(tmp_path, monkeypatch, qui
         trained.append(folder.name)
         return train(folder, *arguments)
 
-    monkeypatch.setattr(runs.members, "train", note)
+    monkeypatch.setattr(execution.members, "train", note)
     runs.resume(tmp_path / "run", corpus(), quiet=True)
     assert trained == ["run"]
 

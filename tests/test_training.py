@@ -148,3 +148,12 @@ def test_a_checkpoint_of_another_net_is_refused() -> None:
     _, saved, _ = train()
     with pytest.raises(ValueError, match="argument"):
         train(start=Checkpoint(1, 1.0, saved[0].arrays[:-1]))
+
+
+def test_epochs_shorter_than_a_chunk_do_not_let_it_grow_without_bound() -> None:
+    """A thousand of them would make a number that no float holds."""
+    count = 1
+    for _ in range(1_000):
+        count = training._next_count(count, 1e-3)
+    assert count == training.LONGEST
+    assert training._next_count(1, 10.0) == 1

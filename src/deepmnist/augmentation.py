@@ -12,16 +12,22 @@ import tensorflow as tf
 
 from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
+from deepmnist.workers import Share
 
 CENTRE = (SIDE - 1) / 2
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, config: TrainingConfig) -> tf.Tensor:
+def augment(
+    images: tf.Tensor, seed: tf.Tensor, config: TrainingConfig, share: Share | None = None
+) -> tf.Tensor:
     """Rotate, scale, shear and shift each image by its own draw, with one bilinear resample.
 
-    images: float (n, 28, 28), paper 0. seed: int32 (2,). Outside the picture is paper.
+    images: float (n, 28, 28), paper 0. seed: int32 (2,). Outside the picture is paper. share: which
+    part of their batch the images are, so that each gets the draw of its place there.
     """
-    draws = tf.random.stateless_uniform((tf.shape(images)[0], 6), seed, -1.0, 1.0)
+    n = tf.shape(images)[0] if share is None else share.total
+    draws = tf.random.stateless_uniform((n, 6), seed, -1.0, 1.0)
+    draws = draws if share is None else share.of(draws)
     matrices = _matrices(draws, config)
     warped = tf.raw_ops.ImageProjectiveTransformV3(
         images=images[..., None],

@@ -45,14 +45,28 @@ class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
     sha256: str  # of the arrays' file and of the two above
 
 
+def pack(checkpoint: Checkpoint | None) -> bytes:
+    """`checkpoint` as bytes for another process, or that there is none."""
+    if checkpoint is None:
+        return b""
+    head = checkpoint.step, checkpoint.train_seconds
+    return msgspec.msgpack.encode((*head, _packed_arrays(checkpoint)))
+
+
+def unpack(content: bytes) -> Checkpoint | None:
+    """What `pack` was given."""
+    if not content:
+        return None
+    step, seconds, data = msgspec.msgpack.decode(content, type=tuple[int, float, bytes])
+    return Checkpoint(step, seconds, _arrays(data, f"step-{step:08d}"))
+
+
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write `checkpoint` whole or not at all, then drop all but the newest two.
 
     StorageError where the disk is full or the folder not writable; older checkpoints stay.
     """
-    packed = io.BytesIO()
-    np.savez(packed, *checkpoint.arrays)
-    data = packed.getvalue()
+    data = _packed_arrays(checkpoint)
     step, seconds = checkpoint.step, checkpoint.train_seconds
     manifest = _Manifest(step, seconds, _sha256(data, step, seconds))
     arrays_path = folder / f"step-{step:08d}.npz"
@@ -73,6 +87,12 @@ def latest(folder: Path) -> Checkpoint | None:
         except RunError as torn:
             warnings.warn(f"{torn}; the checkpoint before it is used, if any", stacklevel=2)
     return None
+
+
+def _packed_arrays(checkpoint: Checkpoint) -> bytes:
+    packed = io.BytesIO()
+    np.savez(packed, *checkpoint.arrays)
+    return packed.getvalue()
 
 
 def _newest_first(folder: Path) -> list[Path]:

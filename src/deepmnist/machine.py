@@ -22,6 +22,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+def deciding_versions() -> dict[str, str]:
+    """Those that decide what a step of training comes to; TensorFlow has one name here."""
+    found = versions()
+    tensorflow = found.get("tensorflow-cpu", found.get("tensorflow", "none"))
+    names = ("deepmnist", "numpy", "keras")
+    return {**{name: found.get(name, "none") for name in names}, "tensorflow": tensorflow}
+
+
 def describe() -> dict[str, str | int]:
     """Processor, logical cores and operating system."""
     return {

@@ -10,9 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmnist import checkpoints, display, history, recipes, runfolder, training
+from deepmnist import checkpoints, display, history, joint, recipes, runfolder, training
 from deepmnist.data import Dataset
 from deepmnist.runfolder import RunRecord
+from deepmnist.workers import ALONE, Workers
 
 if TYPE_CHECKING:
     import keras
@@ -25,14 +26,18 @@ def train(
     validation: Dataset,
     screen: display.Display,
     teacher: keras.Model | None = None,
+    workers: Workers = ALONE,
 ) -> training.Trained:
-    """Train every member that is not finished; the only net, or the average of all."""
+    """Train every member that is not finished; the only net, or the average of all.
+
+    Of several workers the chief alone reads, writes and shows; the others get its checkpoints.
+    """
     config = record.config
     trained = []
     for number in range(1, config.members + 1):
         if config.members > 1:
             screen.message(f"member {number} of {config.members}")
-        net = _Member(folder, record, number, screen)
+        net = _Member(folder, record, number, screen, workers)
         trained.append(net.train(training_set, validation, teacher))
     return trained[0] if len(trained) == 1 else training.average(trained, config, validation)
 
@@ -41,35 +46,48 @@ class _Member:
     """One net and what it leaves in the run's folder. `number` counts from 1."""
 
     def __init__(
-        self, folder: Path, record: RunRecord, number: int, screen: display.Display
+        self,
+        folder: Path,
+        record: RunRecord,
+        number: int,
+        screen: display.Display,
+        workers: Workers,
     ) -> None:
         members = record.config.members
         self.config = recipes.member(record.config, number - 1)
-        self.folder, self.screen = folder, screen
+        self.folder, self.screen, self.workers = folder, screen, workers
         self.number = number if members > 1 else None
         self.checkpoints = runfolder.of_member(folder / runfolder.CHECKPOINTS, number, members)
         board = runfolder.of_member(folder / runfolder.TENSORBOARD, number, members)
-        self.board = history.TensorBoard(board) if record.tensorboard else None
+        writes = workers.index == joint.CHIEF
+        self.board = history.TensorBoard(board) if record.tensorboard and writes else None
+        self.observe = self._observe if writes else _unseen
 
     def train(
         self, training_set: Dataset, validation: Dataset, teacher: keras.Model | None
     ) -> training.Trained:
         """From the newest checkpoint, if there is one, to the last step."""
-        start = checkpoints.latest(self.checkpoints)
-        history.rewind(self.folder, start.step if start else 0, self.number)
+        start = joint.from_chief(self.workers, self._latest, checkpoints.pack, checkpoints.unpack)
         try:
             return training.train(
                 training_set,
                 validation,
                 self.config,
-                self._observe,
+                self.observe,
                 self._save,
                 start,
                 self.screen.begin,
                 teacher,
+                workers=self.workers,
             )
         finally:
             self.screen.end()
+
+    def _latest(self) -> checkpoints.Checkpoint | None:
+        """The newest checkpoint, with the history cut back to it."""
+        start = checkpoints.latest(self.checkpoints)
+        history.rewind(self.folder, start.step if start else 0, self.number)
+        return start
 
     def _observe(self, progress: training.Progress) -> None:
         self.screen.update(progress)
@@ -78,4 +96,9 @@ class _Member:
             self.board.write(progress)
 
     def _save(self, checkpoint: checkpoints.Checkpoint) -> None:
-        checkpoints.save(self.checkpoints, checkpoint)
+        joint.check_alike(self.workers, lambda: checkpoint)
+        joint.by_chief(self.workers, lambda: checkpoints.save(self.checkpoints, checkpoint))
+
+
+def _unseen(progress: training.Progress) -> None:
+    """What a worker other than the chief does with it."""

@@ -171,5 +171,17 @@ def read_result(folder: Path) -> Result | None:
         raise RunError(f"{folder / RESULT} cannot be read: {error}") from error
 
 
+def pack_result(result: Result) -> bytes:
+    """`result` as bytes for another process."""
+    values = {name: value for name, value in vars(result).items() if name != "folder"}
+    return msgspec.json.encode({**values, "folder": str(result.folder)})
+
+
+def unpack_result(content: bytes) -> Result:
+    """What `pack_result` was given."""
+    values = msgspec.json.decode(content)
+    return msgspec.convert({**values, "folder": Path(values["folder"])}, Result)
+
+
 def _write(path: Path, value: Any) -> None:
     atomic.write(path, msgspec.json.format(msgspec.json.encode(value)) + b"\n")

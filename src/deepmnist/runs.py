@@ -1,36 +1,30 @@
-"""A run from data to report: the teacher if it has one, the nets, then what is made of them.
+"""A run as it is asked for: its configuration, its data, its teacher and its folder, all checked.
 
 Everything is left in one folder (runfolder.py says what is where). A run killed at any moment goes
-on from there, to the same weights bit for bit. members.py trains, delivery.py tests and writes.
+on from there, to the same weights bit for bit; execution.py brings it to its end. Several workers
+run the same lines; the folder is the chief's, and what is in it comes from there.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from deepmnist import (
-    atomic,
-    delivery,
-    devices,
-    display,
-    machine,
-    members,
-    recipes,
-    runfolder,
-    teaching,
-)
+from deepmnist import display, execution, joint, machine, recipes, runfolder, teaching
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
-from deepmnist.data import DEFAULT, SOURCES, Corpus, load, split_validation
+from deepmnist.data import DEFAULT, SOURCES, Corpus, load
 from deepmnist.errors import ConfigError, DataNotFoundError, RunError
+from deepmnist.execution import Crew
 from deepmnist.recipes import TrainingConfig
 from deepmnist.runfolder import Result, RunRecord, TeacherRecord
-from deepmnist.teaching import Teacher
+from deepmnist.workers import ALONE, Workers
 
+HASH_SHOWN = 12  # letters, enough to tell two apart
 FALLBACK_DATASET = "digits"
 
 
@@ -43,6 +37,8 @@ def train(
     resize: bool = False,
     tensorboard: bool = False,
     quiet: bool = False,
+    screen: display.Display | None = None,
+    workers: Workers = ALONE,
     at_once: AtOnce | None = None,
     **overrides: Any,
 ) -> Result:
@@ -50,31 +46,27 @@ def train(
 
     dataset: a known name, a path, a Corpus, or None for MNIST, with the embedded digits standing
     in where MNIST cannot be had. out: a folder that holds nothing yet; runs/DATASET-RECIPE-TIME
-    when None. at_once: train an ensemble's members so, on Ray. overrides: fields of TrainingConfig,
-    laid over the recipe; as `teacher` also the folder of a model that is there already.
+    when None. overrides: fields of TrainingConfig, laid over the recipe; as `teacher` also the
+    folder of a model that is there already. screen: where progress goes, if not to stderr. workers:
+    those that train together; all call this, with the same, and the chief's `out` counts. at_once:
+    train an ensemble's members so, on Ray.
 
     ConfigError, DataError, RunError, StorageError and TrainingError say what was wrong with what.
     """
-    config = recipes.configure(recipe, **_spelled(overrides))
-    teaching.check(config)
-    _check_at_once(config, at_once)
-    screen = display.choose(quiet)
-    corpus, spec, fallback = _obtain(dataset, data_dir, resize, screen)
-    config, teacher = _given_teacher(config, corpus, screen)
-    record = RunRecord(
-        dataset=spec,
-        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
-        resize=resize,
-        fallback=fallback,
-        identity=corpus.training_part.identity,
-        config=_with_precision(config),
-        tensorboard=tensorboard,
-        versions=machine.versions(),
-        teacher=teacher,
-    )
-    folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
-    runfolder.write_record(folder, record)
-    return _complete(folder, record, corpus, screen, at_once)
+    crew = Crew(screen or _screen(quiet, workers), workers, at_once)
+
+    def ask() -> tuple[RunRecord, Corpus]:
+        return _asked(dataset, recipe, data_dir, resize, tensorboard, overrides, crew)
+
+    def claim() -> Path:
+        folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
+        runfolder.write_record(folder, record)
+        return folder
+
+    with workers.watched("start all of them again"):
+        record, corpus = joint.prepared(workers, ask, _facts)
+        folder = joint.from_chief(workers, claim, os.fsencode, lambda path: Path(os.fsdecode(path)))
+    return execution.complete(folder, record, corpus, crew)
 
 
 def resume(
@@ -82,6 +74,8 @@ def resume(
     corpus: Corpus | None = None,
     *,
     quiet: bool = False,
+    screen: display.Display | None = None,
+    workers: Workers = ALONE,
     at_once: AtOnce | None = None,
     **asked: Any,
 ) -> Result:
@@ -89,19 +83,87 @@ def resume(
 
     corpus: needed where the run was started with one. asked: fields of TrainingConfig that the
     caller believes the run to have; as `teacher` also where a model that teaches it lies now.
+    screen, workers, at_once: as for train; workers need not be as many as before, and the chief's
+    `folder` counts.
     RunError where those, the data or the teacher differ from the run's own.
     """
     folder, asked = Path(folder), _spelled(asked)
-    record = _moved_teacher(runfolder.read_record(folder), asked)
+    crew = Crew(screen or _screen(quiet, workers), workers, at_once)
+
+    def take_up() -> tuple[RunRecord, Corpus | None]:
+        return _taken_up(folder, record, finished, corpus, asked, at_once)
+
+    with workers.watched("start all of them again"):
+        record = execution.record_of_chief(workers, folder)
+        finished = execution.finished_of_chief(workers, folder)
+        record, data = joint.prepared(workers, take_up, _facts)
+    if finished is not None:
+        return finished
+    assert data is not None
+    return execution.complete(folder, record, data, crew)
+
+
+def _asked(
+    dataset: str | Path | Corpus | None,
+    recipe: str,
+    data_dir: str | Path | None,
+    resize: bool,
+    tensorboard: bool,
+    overrides: dict[str, Any],
+    crew: Crew,
+) -> tuple[RunRecord, Corpus]:
+    """A new run's record, complete, and its data."""
+    config = recipes.configure(recipe, **_spelled(overrides))
+    teaching.check(config)
+    _check_at_once(config, crew.at_once)
+    corpus, spec, fallback = _obtain(dataset, data_dir, resize, crew.screen)
+    config, teacher = _given_teacher(config, corpus, crew.screen)
+    record = RunRecord(
+        dataset=spec,
+        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
+        resize=resize,
+        fallback=fallback,
+        identity=corpus.training_part.identity,
+        config=execution.with_precision(config),
+        tensorboard=tensorboard,
+        versions=machine.versions(),
+        teacher=teacher,
+    )
+    return record, corpus
+
+
+def _taken_up(
+    folder: Path,
+    record: RunRecord,
+    finished: Result | None,
+    corpus: Corpus | None,
+    asked: dict[str, Any],
+    at_once: AtOnce | None,
+) -> tuple[RunRecord, Corpus | None]:
+    """An old run's record, its teacher found, and its data where it is not finished."""
+    record = _moved_teacher(record, asked)
     _refuse_other(folder, record.config, asked)
     _check_at_once(record.config, at_once)
-    finished = runfolder.read_result(folder)
     if finished:
-        return finished
+        return record, None
     corpus = corpus or _reload(folder, record)
     if corpus.training_part.identity != record.identity:
         raise RunError(f"{folder} was started on other data than {corpus.name} holds now")
-    return _complete(folder, record, corpus, display.choose(quiet), at_once)
+    return record, corpus
+
+
+def _screen(quiet: bool, workers: Workers) -> display.Display:
+    """One worker shows what all do."""
+    return display.choose(quiet or workers.index != joint.CHIEF)
+
+
+def _facts(made: tuple[RunRecord, Corpus | None]) -> dict[str, str]:
+    """What must be the same on all workers, by what to call it."""
+    record, _ = made
+    options = {name: str(value) for name, value in asdict(record.config).items()}
+    teacher = record.teacher.sha256[:HASH_SHOWN] if record.teacher else "none"
+    data = {"data of hash": record.identity[:HASH_SHOWN], "a teacher of hash": teacher}
+    return {**machine.deciding_versions(), **options, **data}
 
 
 def _obtain(
@@ -162,10 +224,6 @@ def _check_at_once(config: TrainingConfig, at_once: AtOnce | None) -> None:
     apart.check(at_once)
 
 
-def _with_precision(config: TrainingConfig) -> TrainingConfig:
-    return replace(config, precision=devices.resolve_precision(config.precision))
-
-
 def _spelled(values: dict[str, Any]) -> dict[str, Any]:
     """`values` with paths as text, as a configuration holds them."""
     return {
@@ -198,88 +256,3 @@ def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
     moved = TeacherRecord(str(Path(place).resolve()), record.teacher.sha256)
     teaching.find_again(moved.path, moved.sha256)
     return msgspec.structs.replace(record, teacher=moved)
-
-
-def _complete(
-    folder: Path,
-    record: RunRecord,
-    corpus: Corpus,
-    screen: display.Display,
-    at_once: AtOnce | None,
-) -> Result:
-    """Bring the run to its end from wherever it is, and say how to go on where it is stopped."""
-    try:
-        return _run(folder, record, corpus, screen, at_once)
-    except KeyboardInterrupt:
-        screen.message(f"Stopped. Continue with: deepmnist train --resume {folder}")
-        raise
-
-
-def _run(
-    folder: Path,
-    record: RunRecord,
-    corpus: Corpus,
-    screen: display.Display,
-    at_once: AtOnce | None,
-) -> Result:
-    """Train to the end from the newest checkpoint, if there is one; then test and write."""
-    devices.prepare_gpus()
-    atomic.sweep(folder)
-    apart.gather(folder)
-    teacher = _teacher(folder, record, corpus, screen, at_once)
-    share = record.config.validation_share
-    training_set, validation = split_validation(corpus.training_part, share)
-    screen.message(
-        f"{record.config.recipe} on {corpus.name}: {len(training_set):,} training and "
-        f"{len(validation):,} validation images, seed {record.config.seed}, in {folder}"
-    )
-    if at_once and record.config.members > 1:
-        teaches = _teacher_path(folder, record)
-        apart.train(folder, record, training_set, validation, at_once, screen, teaches)
-    net = teacher.net if teacher else None
-    trained = members.train(folder, record, training_set, validation, screen, net)
-    screen.message("Testing, writing the model and the report")
-    return delivery.deliver(folder, record, trained, validation, corpus, teacher)
-
-
-def _teacher(
-    folder: Path,
-    record: RunRecord,
-    corpus: Corpus,
-    screen: display.Display,
-    at_once: AtOnce | None,
-) -> Teacher | None:
-    """The run's teacher: the model it was given, or the one it makes first, or none."""
-    if record.config.teacher is None:
-        return None
-    if record.teacher is not None:
-        opened = teaching.find_again(record.teacher.path, record.teacher.sha256)
-    else:
-        made = _make_teacher(folder / runfolder.TEACHER, record, corpus, screen, at_once)
-        opened = teaching.find(made.bundle, corpus.training_part.class_names)
-    return teaching.load(opened, record.config.precision)
-
-
-def _teacher_path(folder: Path, record: RunRecord) -> Path | None:
-    """The bundle that teaches, which is there by now."""
-    if record.config.teacher is None:
-        return None
-    if record.teacher is None:
-        return (folder / runfolder.TEACHER / runfolder.BUNDLE).resolve()
-    return teaching.find_again(record.teacher.path, record.teacher.sha256).folder
-
-
-def _make_teacher(
-    folder: Path,
-    record: RunRecord,
-    corpus: Corpus,
-    screen: display.Display,
-    at_once: AtOnce | None,
-) -> Result:
-    """The teacher's run, complete in itself: begun, continued or found finished in `folder`."""
-    if not (folder / runfolder.RECORD).exists():
-        config = _with_precision(recipes.teacher(record.config))
-        first = msgspec.structs.replace(record, config=config)
-        runfolder.write_record(runfolder.claim(folder), first)
-    finished = runfolder.read_result(folder)
-    return finished or _run(folder, runfolder.read_record(folder), corpus, screen, at_once)

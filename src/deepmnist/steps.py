@@ -18,6 +18,7 @@ from deepmnist.augmentation import augment
 from deepmnist.batches import Plan
 from deepmnist.contract import SIDE
 from deepmnist.recipes import TrainingConfig
+from deepmnist.workers import ALONE, Share, Workers, share
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
 SHORT = 500  # steps, in which what TensorFlow's graph optimiser saves does not pay for itself
@@ -50,27 +51,36 @@ def compile_chunk(
     plan: Plan,
     classes: int,
     teacher: keras.Model | None = None,
+    workers: Workers = ALONE,
 ) -> Chunk:
-    """A function of images uint8 (k, batch, 28, 28) and labels (k, batch): losses float32 (k,).
+    """A function of images uint8 (k, n, 28, 28) and labels (k, n): losses float32 (k,).
 
-    teacher: image to logits (n, classes); what it thinks of the very images that `net` sees is
-    config.teaching of each target.
+    n is this worker's share of a batch; a loss is the mean over all of the batch. teacher: image to
+    logits (n, classes); what it thinks of the very images that `net` sees is config.teaching of
+    each target.
     """
     dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
+    own = share(plan.batch_size, workers)
 
-    def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def slopes(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
+        """The batch's loss, and its gradient by each variable; the same on every worker."""
         step = tf.cast(optimizer.iterations, tf.int32)
         _pin(dropouts, config.seed, step)
         pixels = tf.cast(images, tf.float32) / 255.0
         if config.augments:
-            pixels = augment(pixels, tf.stack([config.seed, step]), config)
+            seed = tf.stack([config.seed, step])
+            pixels = augment(pixels, seed, config, None if own.whole else own)
         targets = _targets(labels, classes, config.label_smoothing)
         if teacher is not None:
             targets = _taught(targets, teacher(pixels, training=False), config)
         with tf.GradientTape() as tape:
             logits = net(pixels, training=True)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-        gradients = tape.gradient(loss, net.trainable_variables)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            loss = _part_of_mean(losses, own)
+        return workers.summed([loss, *tape.gradient(loss, net.trainable_variables)])
+
+    def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        loss, *gradients = workers.run(slopes, images, labels)
         optimizer.apply(gradients, net.trainable_variables)
         return loss
 
@@ -84,7 +94,7 @@ def compile_chunk(
         _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
-    graph = _graph(chunk, (None, plan.batch_size, SIDE, SIDE), (None, plan.batch_size))
+    graph = _graph(chunk, (None, own.size, SIDE, SIDE), (None, own.size))
     return _taken_as_it_is(graph) if plan.steps < SHORT else graph
 
 
@@ -135,6 +145,11 @@ def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> No
         if layer.rate > 0:
             stream = (seed + DROPOUT_STREAM * place) % 2**31
             layer.seed_generator.state.assign(tf.cast(tf.stack([stream, step]), tf.uint32))
+
+
+def _part_of_mean(losses: tf.Tensor, own: Share) -> tf.Tensor:
+    """What all workers' sum to is the mean over the batch."""
+    return tf.reduce_mean(losses) if own.whole else tf.reduce_sum(losses) / own.total
 
 
 def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import batches, ensemble, model
+from deepmnist import batches, ensemble, joint, model
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data.dataset import Dataset
 from deepmnist.devices import resolve_precision
@@ -24,7 +24,10 @@ from deepmnist.errors import ConfigError, TrainingError
 from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
+from deepmnist.synchronized import synchronized
+from deepmnist.workers import ALONE, Workers, share
 
+LONGEST = 1_000_000  # steps between them at most; an epoch's end comes before, in most sets
 CHUNK_S = 0.25  # seconds of steps between two looks at the keyboard and the progress bar
 SAVE_EVERY_S = 30.0  # seconds between checkpoints
 VALIDATION_BATCH = 250  # images: larger ones are no faster, and set the peak of memory
@@ -73,10 +76,12 @@ class Training:
         config: TrainingConfig,
         teacher: keras.Model | None = None,
         weights: Sequence[NDArray[np.float32]] | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         """A training at its first step. ConfigError where `config` wants a teacher and has none.
 
         weights: of an earlier net of the same architecture, as Keras lists them, to go on from.
+        workers: those that share each batch; ConfigError where it has fewer images than they are.
         """
         if config.teaching and teacher is None:
             raise ConfigError(
@@ -88,17 +93,19 @@ class Training:
         self.labels = training.required_labels()
         self.config = replace(config, precision=resolve_precision(config.precision))
         self.plan = batches.plan(config, len(training))
+        self.share = share(self.plan.batch_size, workers)
         classes = len(training.class_names)
-        self.net = model.build(self.config, classes, self.config.precision)
+        plain = model.build(self.config, classes, self.config.precision)
         if weights is not None:
-            self.net.set_weights(weights)
+            plain.set_weights(weights)
+        self.net = plain if self.share.whole else synchronized(plain, workers, self.share)
         self.optimizer = _optimizer(self.config, self.plan.steps)
         self.optimizer.build(self.net.trainable_variables)
         self.chunk = compile_chunk(
-            self.net, self.optimizer, self.config, self.plan, classes, teacher
+            self.net, self.optimizer, self.config, self.plan, classes, teacher, workers
         )
         self.train_seconds = time.perf_counter() - started
-        self.float32_net = _float32_twin(self.net, self.config, classes)
+        self.float32_net = _float32_twin(plain, self.config, classes)
         self.logits = compile_logits(self.float32_net)
 
     @property
@@ -128,7 +135,8 @@ class Training:
         """Make `count` updates within one epoch. TrainingError where a loss is no finite number."""
         started, first = time.perf_counter(), self.step
         rows = self.plan.rows(first, count)
-        losses = self.chunk(self.training.gather(rows), self.labels[rows]).numpy()
+        own = rows if self.share.whole else rows[:, self.share.start : self.share.stop]
+        losses = self.chunk(self.training.gather(own), self.labels[own]).numpy()
         elapsed = time.perf_counter() - started
         self.train_seconds += elapsed
         if not np.isfinite(losses).all():
@@ -164,6 +172,7 @@ def train(
     begin: Begin = lambda plan, step: None,
     teacher: keras.Model | None = None,
     weights: Sequence[NDArray[np.float32]] | None = None,
+    workers: Workers = ALONE,
 ) -> Trained:
     """Train one net of `config` on `training`, from `start` if given; return the finished model.
 
@@ -171,14 +180,16 @@ def train(
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
     stops the run (which is raised again). `teacher`, image to logits, shares the targets as
     config.teaching says. `weights`, a net's of this architecture, are learnt on from instead of
-    fresh ones. TrainingError where the loss or a weight is no finite number.
+    fresh ones. `workers` share each batch and call this with the same; each is given all that one
+    alone would be. TrainingError where the loss or a weight is no finite number.
     """
-    run = Training(training, validation, config, teacher, weights)
+    run = Training(training, validation, config, teacher, weights, workers)
     if start is not None:
         run.restore(start)
+    joint.check_alike(workers, run.checkpoint)
     begin(run.plan, run.step)
     try:
-        _advance_to_end(run, observe, save)
+        _advance_to_end(run, observe, save, workers)
     except KeyboardInterrupt:
         save(run.checkpoint())
         raise
@@ -201,7 +212,7 @@ def average(trained: Sequence[Trained], config: TrainingConfig, validation: Data
     )
 
 
-def _advance_to_end(run: Training, observe: Observer, save: Saver) -> None:
+def _advance_to_end(run: Training, observe: Observer, save: Saver, workers: Workers) -> None:
     count, saved = 1, time.monotonic()  # the first chunk is one step: it traces and compiles
     while run.step < run.plan.steps:
         started = time.monotonic()
@@ -210,14 +221,16 @@ def _advance_to_end(run: Training, observe: Observer, save: Saver) -> None:
         if progress.step % run.plan.steps_per_epoch == 0 or progress.step == run.plan.steps:
             progress = run.validated(progress)
         observe(progress)
-        if time.monotonic() - saved > SAVE_EVERY_S:
+        due = time.monotonic() - saved > SAVE_EVERY_S
+        count, due = joint.agreed(workers, count, due)
+        if due:
             save(run.checkpoint())
             saved = time.monotonic()
 
 
 def _next_count(count: int, elapsed: float) -> int:
-    """Steps in the next chunk: towards CHUNK_S, at most four times the last."""
-    return max(1, min(4 * count, int(count * CHUNK_S / elapsed)))
+    """Steps in the next chunk: towards CHUNK_S, at most four times the last, and LONGEST."""
+    return max(1, min(4 * count, int(count * CHUNK_S / elapsed), LONGEST))
 
 
 def _optimizer(config: TrainingConfig, steps: int) -> keras.optimizers.Optimizer:
@@ -249,7 +262,7 @@ def _all_logits(logits: Callable[[Any], Any], dataset: Dataset) -> NDArray[np.fl
 
 
 def _float32_twin(net: keras.Model, config: TrainingConfig, classes: int) -> keras.Model:
-    """`net` where it runs in float32 already; else the same architecture in float32."""
+    """`net` where it is a float32 one already; else the same architecture in float32."""
     return net if config.precision == "float32" else model.build(config, classes)
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from deepmnist import recipes, teaching
+from deepmnist import recipes, roster, teaching
 from deepmnist.cli import heavy
 from deepmnist.errors import ConfigError
+from deepmnist.roster import Roster
 
 if TYPE_CHECKING:
     from deepmnist.cluster.members import AtOnce
+    from deepmnist.runfolder import Result
+
+Work = dict[str, Any]  # arguments of runs.resume, with a folder, or else of runs.train
 
 
 def _setting(text: str) -> Any:
@@ -35,6 +42,9 @@ def train(
     resize: Annotated[bool, Option("--resize", help="Resize images that are not 28x28.")] = False,
     tensorboard: Annotated[bool, Option("--tensorboard", help="Write event files.")] = False,
     quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
+    workers: Annotated[
+        int | None, Option(min=1, help="Share each batch among as many, on Ray.")
+    ] = None,
     parallel: Annotated[
         int | None, Option(min=1, help="Members of an ensemble trained at once, on Ray.")
     ] = None,
@@ -85,41 +95,79 @@ def train(
     if config is not None:
         asked = {**recipes.read_toml(config), **asked}
     _check(asked, resume)  # a slip is told before seconds are spent on loading TensorFlow
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
-    runs = heavy.import_module("deepmnist.runs", "training")
-    at_once = _at_once(parallel, cluster)
-
     if resume is not None:
         _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out)
-        result = runs.resume(resume, quiet=quiet, at_once=at_once, **asked)
+        work: Work = {"folder": resume, **asked}
     else:
-        result = runs.train(
-            dataset,
-            out=out,
-            data_dir=data_dir,
-            resize=resize,
-            tensorboard=tensorboard,
-            quiet=quiet,
-            at_once=at_once,
-            **asked,
-        )
+        places = {"dataset": dataset, "out": out, "data_dir": data_dir}
+        work = {**places, "resize": resize, "tensorboard": tensorboard, **asked}
+    if parallel is not None or cluster is not None:
+        work["at_once"] = _at_once(parallel, cluster, workers)
+    result = _trained({**work, "quiet": quiet}, workers)
+    if result is None:
+        return  # the chief prints
     print(f"Model: {result.bundle}")
     print(f"Report: {result.report}")
     print(result.summary())
+
+
+def _at_once(parallel: int | None, cluster: str | None, workers: int | None) -> AtOnce:
+    from deepmnist.cluster.members import AtOnce
+
+    if parallel is None:
+        raise ConfigError("--cluster is for --parallel; give both, or neither")
+    if workers is not None or roster.read() is not None:
+        raise ConfigError(
+            "--parallel trains members apart from each other, workers train each together; "
+            "give one of them"
+        )
+    return AtOnce(parallel, cluster)
+
+
+def _trained(work: Work, workers: int | None) -> Result | None:
+    """What the run came to, however many share it; None where that is the chief's to tell."""
+    together = roster.read()
+    if workers is not None:
+        if together is not None:
+            raise ConfigError(
+                f"--workers {workers}: {roster.VARIABLE} says already who trains together; "
+                "unset it, or leave --workers out"
+            )
+        return _on_ray(work, workers)
+    if together is not None:
+        return _as_one_of(together, work)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
+    return _run(heavy.import_module("deepmnist.runs", "training"), work)
+
+
+def _as_one_of(together: Roster, work: Work) -> Result | None:
+    """One worker's part in a training."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # a lost worker is told in one line
+    runs = heavy.import_module("deepmnist.runs", "training")
+    distribution = heavy.import_module("deepmnist.distribution", "training")
+    own = together.name(together.index)
+    print(f"{own} of {len(together.addresses)}: waiting for the others", file=sys.stderr)
+    with distribution.joined(together) as workers:
+        result = _run(runs, {**work, "workers": workers})
+    return result if together.index == 0 else None
+
+
+def _on_ray(work: Work, workers: int) -> Result:
+    from deepmnist import launcher
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return launcher.train(work, workers)
+
+
+def _run(runs: ModuleType, work: Work) -> Result:
+    train = runs.resume if "folder" in work else runs.train
+    return train(**work)
 
 
 def _check(asked: dict[str, Any], resume: Path | None) -> None:
     config = recipes.configure(**asked)
     if resume is None:  # a run that is resumed has a teacher of its own
         teaching.check(config)
-
-
-def _at_once(parallel: int | None, cluster: str | None) -> AtOnce | None:
-    from deepmnist.cluster.members import AtOnce
-
-    if parallel is None and cluster is not None:
-        raise ConfigError("--cluster is for --parallel; give both, or neither")
-    return None if parallel is None else AtOnce(parallel, cluster)
 
 
 def _refuse_with_resume(**options: object) -> None:

@@ -1,0 +1,179 @@
+"""--workers: actors do what processes under TF_CONFIG do, and start again when one is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepmnist import checkpoints, display, launcher, runfolder
+from deepmnist.errors import ConfigError, LostError, MissingExtraError, RunError
+
+# ---- what needs no cluster ----------------------------------------------------------------------
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"training .*'deepmnist\[cluster\]'"):
+        launcher.train({}, 2)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "count", "cores"),
+    [([2], 2, 1), ([2], 1, 2), ([8, 8], 3, 4), ([8, 2], 2, 4), ([16] * 4, 4, 16), ([0, 3], 3, 1)],
+)
+def test_workers_get_as_many_cores_as_all_can_have(
+    nodes: list[int], count: int, cores: int
+) -> None:
+    assert launcher.cores_each(nodes, count) == cores
+
+
+@pytest.mark.parametrize("nodes", [[], [0], [2, 1]])
+def test_more_workers_than_cores_are_refused(nodes: list[int]) -> None:
+    with pytest.raises(ConfigError, match=f"--workers 4: the cluster has {sum(nodes)} cores"):
+        launcher.cores_each(nodes, 4)
+
+
+def test_paths_mean_the_same_wherever_a_worker_is(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work = launcher._with_places({"dataset": "table.csv", "data_dir": None, "out": "run"})
+    here = str(tmp_path)
+    assert work == {"dataset": f"{here}/table.csv", "data_dir": None, "out": f"{here}/run"}
+    assert launcher._with_places({"dataset": "digits", "out": "run"})["dataset"] == "digits"
+    assert launcher._with_places({"folder": "run"}) == {"folder": f"{here}/run"}
+
+
+def test_a_run_without_a_folder_gets_one_that_can_be_looked_into(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = launcher._with_places({"dataset": "digits", "recipe": "tiny", "out": None})["out"]
+    assert out.startswith(f"{tmp_path}/runs/digits-tiny-")
+
+
+def test_what_is_kept_is_told_once_and_loads_no_training(fake_progress: Any) -> None:
+    kept = launcher._Kept()
+    kept.message("hello")
+    kept.update(fake_progress(step=3))
+    (first, second), nothing = kept.taken(), kept.taken()
+    assert first == ("message", ("hello",))
+    assert second[0] == "update"
+    assert isinstance(second[1][0], SimpleNamespace)
+    assert second[1][0].step == 3
+    assert nothing == []
+
+
+class FakeAttempt:
+    """Fails as told, one failure a call; keeps what it was asked to do."""
+
+    failures: list[Exception]
+    works: list[dict[str, Any]]
+
+    def __init__(self, ray: Any, count: int) -> None: ...
+
+    def train(self, work: dict[str, Any], screen: display.Display) -> str:
+        self.works.append(work)
+        if self.failures:
+            raise self.failures.pop(0)
+        return "result"
+
+
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> type[FakeAttempt]:
+    from contextlib import nullcontext
+
+    FakeAttempt.failures, FakeAttempt.works = [], []
+    monkeypatch.setattr(launcher, "_ray", lambda: None)
+    monkeypatch.setattr(launcher.on_ray, "connected", lambda *given: nullcontext())
+    monkeypatch.setattr(launcher, "_Attempt", FakeAttempt)
+    return FakeAttempt
+
+
+def test_a_lost_worker_has_all_resume_a_bounded_number_of_times(attempts, tmp_path, capsys) -> None:
+    (tmp_path / runfolder.RECORD).touch()
+    attempts.failures = [LostError("worker 1 was lost")]
+    assert launcher.train({"out": tmp_path}, 2) == "result"
+    assert attempts.works[1:] == [{"folder": str(tmp_path)}]
+    assert "worker 1 was lost; all start again from the last" in capsys.readouterr().err
+    attempts.failures = [LostError("again")] * 9
+    attempts.works.clear()
+    with pytest.raises(LostError, match="again"):
+        launcher.train({"folder": tmp_path}, 2)
+    assert len(attempts.works) == 1 + launcher.RESTARTS
+
+
+def test_a_worker_lost_before_there_is_a_run_is_told(attempts, tmp_path) -> None:
+    attempts.failures = [LostError("worker 0 was lost")]
+    with pytest.raises(LostError, match="worker 0 was lost"):
+        launcher.train({"out": tmp_path / "run"}, 2)
+    assert len(attempts.works) == 1
+
+
+def test_what_fails_for_good_is_not_tried_again(attempts, tmp_path) -> None:
+    (tmp_path / runfolder.RECORD).touch()
+    attempts.failures = [RunError("other data")]
+    with pytest.raises(RunError, match="other data"):
+        launcher.train({"out": tmp_path}, 2)
+    assert len(attempts.works) == 1
+
+
+# ---- on Ray -------------------------------------------------------------------------------------
+
+WORK = {
+    **{"dataset": "digits", "recipe": "balanced", "precision": "float32"},
+    **{"batch_size": 64, "steps": 60},
+}
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray's own sockets and processes
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # Ray's threads
+def test_a_killed_actor_has_the_run_come_back_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'deepmnist[cluster]'")
+    monkeypatch.setenv("RAY_ADDRESS", "local")  # not what else may run on this machine
+    plain = launcher.train({**WORK, "out": tmp_path / "plain", "quiet": True}, 2)
+    killer = threading.Thread(target=_kill_one, args=(tmp_path / "hit",))
+    killer.start()
+    hit = launcher.train({**WORK, "out": tmp_path / "hit", "quiet": True}, 2)
+    killer.join()
+    assert hit.test_correct == plain.test_correct
+    ends = [checkpoints.latest(result.folder / "checkpoints") for result in (plain, hit)]
+    for a, b in zip(ends[0].arrays, ends[1].arrays, strict=True):
+        assert np.array_equal(a, b)
+
+
+def _kill_one(folder: Path) -> None:
+    """An actor of this user's, as soon as the run has begun."""
+    metrics = folder / "metrics.jsonl"
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        if metrics.exists() and metrics.stat().st_size:
+            os.kill(_actors()[-1], signal.SIGKILL)
+            return
+        time.sleep(0.05)
+
+
+def _actors() -> list[int]:
+    """Processes of actors that descend from this one."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        if path.read_bytes().startswith(b"ray::_Worker") and _is_ours(int(path.parent.name)):
+            found.append(int(path.parent.name))
+    return sorted(found)
+
+
+def _is_ours(process: int) -> bool:
+    while process > 1:
+        if process == os.getpid():
+            return True
+        status = Path(f"/proc/{process}/stat").read_text()
+        process = int(status.rpartition(")")[2].split()[1])
+    return False
