@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK_ROWS = 128  # neighbours that are read together: 100 kB of images
-WINDOW_ROWS = 2**18  # that all lanes shuffle at a time: 205 MB of images
+WINDOW_ROWS = 9 * 2**15  # that all lanes shuffle at a time: 231 MB of images
 LANES = 16  # so many workers, or a divisor, meet blocks of their own
 
 Rows = NDArray[np.int64]
