@@ -45,6 +45,7 @@ def load(
     resize: bool = False,
     download: bool = True,
     hold_out: bool = True,
+    stream: bool = False,
 ) -> Corpus:
     """The data set that `spec` names or points to.
 
@@ -58,7 +59,8 @@ def load(
     large for that.
     Without labels, or with hold_out=False (there is a model already), all of it is the test part.
 
-    resize: bring images that are not 28x28 there; without it they are a DataError.
+    resize: bring images that are not 28x28 there; without it they are a DataError. stream: leave
+    pictures in Parquet until they are asked for, for who takes them in order and once.
     DataError for an unknown name, a missing path or unreadable files, DataNotFoundError where a
     name cannot be had.
     """
@@ -68,7 +70,7 @@ def load(
         path = Path(spec)
         if not path.exists():
             raise DataError(_not_there(spec))
-        return _with_test(_read_path(path, resize), hold_out)
+        return _with_test(_read_path(path, resize, stream), hold_out)
     except OSError as error:  # no permission, or a name too long for the system
         raise DataError(f"cannot read {str(spec)[:200]}: {error.strerror or error}") from error
 
@@ -136,20 +138,20 @@ def _load_name(name: str, data_dir: Path | None, resize: bool, may_download: boo
     return idx.read_folder(place, record.class_names, name, resize=resize)
 
 
-def _read_path(path: Path, resize: bool) -> Corpus:
+def _read_path(path: Path, resize: bool, stream: bool) -> Corpus:
     if path.is_dir():
-        return _read_folder(path, resize)
+        return _read_folder(path, resize, stream)
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return arrays.read_npz(path, resize=resize)
     if suffix == ".csv":
         return _one_part(table.read_csv(path))
     if suffix == ".parquet":
-        return _one_part(parquet.read_file(path, resize=resize))
+        return _one_part(parquet.read_file(path, resize=resize, stream=stream))
     raise DataError(f"{path} is of no kind that is read: give {READABLE}")
 
 
-def _read_folder(path: Path, resize: bool) -> Corpus:
+def _read_folder(path: Path, resize: bool, stream: bool) -> Corpus:
     if index.is_folder(path):
         return index.read_folder(path)
     if idx.is_folder(path):
@@ -157,7 +159,7 @@ def _read_folder(path: Path, resize: bool) -> Corpus:
     if arrays.is_folder(path):
         return arrays.read_folder(path, resize=resize)
     if parquet.is_folder(path):
-        return parquet.read_folder(path, resize=resize)
+        return parquet.read_folder(path, resize=resize, stream=stream)
     return folder.read_folder(path, resize=resize)
 
 

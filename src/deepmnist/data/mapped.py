@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from deepmnist.data.rows import AllBut
 from deepmnist.data.shards.images import ShardedImages
+from deepmnist.data.streamed import StreamedImages
 from deepmnist.errors import DataError
 
 COPIED_BYTES = 2**26  # a selection of mapped images up to this size is simply copied
@@ -37,14 +38,16 @@ class OpenMap(mmap.mmap):
 
 
 class MappedRows:
-    """Rows of a mapped array or of shards; read when they are indexed.
+    """Rows of images on disk; read when they are indexed.
 
     It stands in for an array uint8 (n, 28, 28) where that would fill memory; `np.asarray` makes it
     one.
     """
 
     def __init__(
-        self, images: NDArray[np.uint8] | ShardedImages, rows: NDArray[np.integer] | AllBut
+        self,
+        images: NDArray[np.uint8] | ShardedImages | StreamedImages,
+        rows: NDArray[np.integer] | AllBut,
     ) -> None:
         self.images = images
         self.rows = rows
@@ -69,7 +72,7 @@ class MappedRows:
         return np.asarray(self[:], dtype)
 
 
-Images = NDArray[np.uint8] | MappedRows | ShardedImages
+Images = NDArray[np.uint8] | MappedRows | ShardedImages | StreamedImages
 
 
 def open_array(
@@ -105,6 +108,8 @@ def select(images: Images, rows: Selection) -> Images:
     if isinstance(images, ShardedImages):
         if not isinstance(rows, np.ndarray):
             return images.narrowed(rows)
+    elif isinstance(images, StreamedImages):
+        rows = AllBut.of(len(images)).narrowed(rows) if isinstance(rows, slice) else rows
     elif map_of(images) is None or isinstance(rows, slice):
         return rows.taken_from(images) if isinstance(rows, AllBut) else images[rows]
     selected = MappedRows(images, rows)

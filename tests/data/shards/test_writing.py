@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -151,6 +152,33 @@ def test_options_out_of_range_are_refused(
 def test_too_few_copies_to_hold_validation_apart_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 copies of 900 images are too few .* --copies 50 or"):
         writing.shard(source, tmp_path / "out", copies=2)
+
+
+def test_parquet_is_decoded_once_a_row_group_at_a_time(
+    many: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    from deepmnist.data import parquet
+
+    cells = [cv2.imencode(".png", image)[1].tobytes() for image in np.asarray(many.images)]
+    table = pa.table({"image": cells, "label": np.asarray(many.labels).astype(np.int64)})
+    (tmp_path / "hub").mkdir()
+    for part in ("train", "test"):
+        path = tmp_path / "hub" / f"{part}-00000-of-00001.parquet"
+        pq.write_table(table, path, row_group_size=90)
+    read: list[int] = []
+    real = parquet._read_group
+
+    def read_group(path: Path, group: int, *rest: Any) -> np.ndarray:
+        read.append(group)
+        return real(path, group, *rest)
+
+    monkeypatch.setattr(parquet, "_read_group", read_group)
+    writing.shard(tmp_path / "hub", tmp_path / "out", rows=300)
+    assert read == [*range(12), *range(12)]
+    made = data.load(tmp_path / "out").training_part
+    np.testing.assert_array_equal(made.gather(slice(None)), many.images)
+    np.testing.assert_array_equal(made.labels, many.labels)
 
 
 def test_the_augmenter_changes_every_image_by_a_draw_of_its_own(tiny: Dataset) -> None:

@@ -2,7 +2,8 @@
 
 A shard is a function of (source, options, number), so that one that has its name is done and the
 same call goes on after whatever stopped the last. `shards.json` comes last: until then the folder
-is none of shards. In memory is a piece of a shard, and what `load` holds of the source.
+is none of shards. In memory is a piece of a shard, and what `load` holds of the source: of IDX,
+.npy, Parquet and shards the labels, of CSV, .npz and folders of pictures all of it.
 
 With copies, each training image is written so many times, each time changed by the augmenter of the
 recipes, pass after pass. What `split_validation` would hold out of the source is not copied: it
@@ -71,7 +72,7 @@ def shard(
     images, StorageError where `out` holds something else or cannot be written.
     """
     _check_options(rows, copies, seed)
-    out, corpus = Path(out), load(spec, data_dir, resize=resize)
+    out, corpus = Path(out), load(spec, data_dir, resize=resize, stream=True)
     training = corpus.training_part
     made = _made(training, corpus.name, rows, copies, seed)
     if complete := _claim(out, made):
