@@ -113,6 +113,20 @@ def test_a_set_sorted_by_class_gives_batches_of_all_classes(batch_size: int) -> 
     assert spread < 1.3 * alone
 
 
+def test_no_two_lanes_or_windows_are_shuffled_alike() -> None:
+    orders = [
+        tuple(order._shuffled(64, 5, 0, lane, window)) for lane in range(4) for window in (0, 1)
+    ]
+    assert len(set(orders)) == 8
+
+
+def test_lanes_change_windows_at_different_steps() -> None:
+    """So that blocks are read a few at a time, and no batch is the first of all windows."""
+    epoch = Epoch(3_000, 16, 0, 0)  # a window is 8 steps, and a lane takes a row a step
+    ends = {(shift - 1) % steps for steps, shift in map(epoch._window, range(16))}
+    assert len(ends) == 8
+
+
 def test_no_row_stays_at_the_end_of_every_epoch() -> None:
     """The short last block moves about: what is left over differs by epoch."""
     n, batch_size = 1_003, 32

@@ -138,6 +138,9 @@ def test_threads_may_share_them(sharded: ShardedImages, many: Dataset) -> None:
     with ThreadPoolExecutor(8) as pool:
         for rows, found in zip(asked, pool.map(sharded.__getitem__, asked), strict=True):
             np.testing.assert_array_equal(found, many.images[rows])
+        runs = [slice(start, start + 50) for start in range(0, N, 7)]
+        for run, found in zip(runs, pool.map(sharded.__getitem__, runs), strict=True):
+            np.testing.assert_array_equal(found, many.images[run])
 
 
 def test_a_split_reads_no_image(folder: Path, reads: list[tuple[int, int]]) -> None:

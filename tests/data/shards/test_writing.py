@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_a_stopped_writing_goes_on_and_ends_with_the_same_bytes(
     assert not index.is_folder(out)
     labels = out / "train-00001-of-00007-labels-idx1-ubyte"
     labels.unlink()  # as if it was killed between the two files
+    os.truncate(out / "train-00002-of-00007-images-idx3-ubyte", 5_000)  # by someone else
     (out / ".train-00003-of-00007-images-idx3-ubyte.1.part").write_bytes(b"half")
     kept = (out / "train-00000-of-00007-images-idx3-ubyte").stat().st_mtime_ns
     writing.shard(source, out, **options)
