@@ -24,7 +24,7 @@ SHOWING = frozenset({"card", "display", "report"})  # they tell what was found, 
 # MNIST, held to its hashes, passes through none of these; answers do not depend on how soon the
 # predictor gives them, as its own tests hold.
 BESIDE_TRAINING = frozenset({"digits", "download", "folder", "parquet", "resizing", "table"})
-BESIDE_TRAINING |= {"prediction"}
+BESIDE_TRAINING |= {"rows", "shards", "streamed", "prediction"}
 LENGTH = 12  # letters
 
 

@@ -19,7 +19,7 @@ from deepmnist import recipes as named
 
 BASELINE = 3  # seeds of the published tutorial
 # The sooner a fault shows the better.
-OTHERS = ("startup", "exports", "serve", "soak", "limits", "scale", "inference", "kills")
+OTHERS = ("startup", "exports", "serve", "soak", "limits", "scale", "plan", "inference", "kills")
 
 
 def main(

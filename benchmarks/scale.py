@@ -2,8 +2,9 @@
 
     python -m benchmarks.scale [--images 60000 --images 600000] [--steps 1000] [--repeats 3]
 
-The images are MNIST's own, changed by the augmenter, in .npy files that are made a chunk at a time
-and removed at the end (784 bytes an image: 4.7 GB for 6 million). Each training is its own process
+The images are MNIST's own, changed by the augmenter, in .npy files that are made a chunk at a time,
+the same again in shards, and removed at the end (784 bytes an image and layout: 9.4 GB for 6
+million). Each training is its own process
 and takes the product's way: the folder is loaded, its identity hashed, the last 5,000 held out, and
 a fixed number of steps takes batches from all over it. Time per image leaves out the first step,
 which traces. Linux only, for what /proc says of memory:
@@ -34,11 +35,12 @@ from numpy.typing import NDArray
 from benchmarks import results
 from deepmnist import recipes
 from deepmnist.contract import SIDE
-from deepmnist.data import Dataset, load, split_validation
+from deepmnist.data import Dataset, load, shard, split_validation
 
 SIZES = [60_000, 600_000, 6_000_000]
 CHUNK = 10_000  # images made at once
 CHANGES = {"rotation_deg": 10.0, "shift_px": 2.0, "scale": 0.1, "shear": 0.1}
+LAYOUTS = ("npy", "shards")
 LOOK_S = 0.02  # between two looks at the memory
 KIB = 1_024
 GIB = 2**30
@@ -53,18 +55,25 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="Where the images go for a while.")] = None,
 ) -> None:
     """Make, train, print, write benchmarks/results/scale.json."""
-    found: dict[int, list[dict[str, Any]]] = {size: [] for size in images}
+    found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(dir=folder) as name:
+        places = {
+            (size, layout): Path(name) / f"{size}-{layout}" for size in images for layout in LAYOUTS
+        }
         for size in images:
             started = time.perf_counter()
-            _apart(make, Path(name) / str(size), size, data_dir)
+            _apart(make, places[size, "npy"], size, data_dir)
+            _apart(shard, places[size, "npy"], places[size, "shards"])
             print(f"{size:,} images made in {time.perf_counter() - started:.0f} s", flush=True)
         for _ in range(repeats):
-            for size in images:
-                run = _apart(train, Path(name) / str(size), recipe, steps)
-                found[size].append(run)
-                print(f"{size:,} images: {_told(run)}", flush=True)
-    runs = [{"images": size, **_figures(trainings)} for size, trainings in found.items()]
+            for (size, layout), place in places.items():
+                run = _apart(train, place, recipe, steps)
+                found.setdefault((size, layout), []).append(run)
+                print(f"{size:,} images, {layout}: {_told(run)}", flush=True)
+    runs = [
+        {"images": size, "layout": layout, **_figures(trainings)}
+        for (size, layout), trainings in found.items()
+    ]
     times = [run["microseconds_per_image"] for run in runs]
     figures = {
         "recipe": recipe,

@@ -18,13 +18,14 @@ from typing import Any
 
 import typer
 
-from benchmarks import exports_table, reader_table, results, serve_table
+from benchmarks import exports_table, reader_table, results, scale_table, serve_table
 from deepmnist import atomic, recipes
 
 README = Path(__file__).parents[1] / "README.md"
 READING = README.parent / "docs" / "reading.md"
 DEPLOY = README.parent / "docs" / "deploy.md"
 SERVE = README.parent / "docs" / "serve.md"
+SCALE = README.parent / "docs" / "scale.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
@@ -80,6 +81,12 @@ def serving(folder: Path = results.FOLDER) -> str:
     figures = _read(folder / "serve.json")
     soak = _read(folder / "soak.json")
     return serve_table.written(figures, soak) if figures else "Not measured yet.\n"
+
+
+def scaling(folder: Path = results.FOLDER) -> str:
+    """What 10 billion pictures take, of what has been measured, as Markdown."""
+    names = ("cluster", "plan", "reader", "scale")
+    return scale_table.written(*(_read(folder / f"{name}.json") for name in names))
 
 
 def _read(path: Path) -> Figures | None:
@@ -182,14 +189,22 @@ def _limits(figures: Figures) -> str:
 
 
 def _scale(figures: Figures) -> str:
-    runs = figures["runs"]
-    times = ", ".join(f"{run['microseconds_per_image']:.0f}" for run in runs)
-    sizes = ", ".join(f"{run['images']:,}" for run in runs)
-    memory = max(run["peak_resident_bytes"] for run in runs) / GIB
-    return (
-        f"`{figures['recipe']}` on {sizes} memory-mapped images takes {times} µs an image "
-        f"and at most {memory:.2f} GiB."
+    mapped = [run for run in figures["runs"] if run.get("layout") != "shards"]
+    sharded = [run for run in figures["runs"] if run.get("layout") == "shards"]
+    sizes = ", ".join(f"{run['images']:,}" for run in mapped)
+    text = (
+        f"`{figures['recipe']}` on {sizes} memory-mapped images takes {_times(mapped)} µs an image "
+        f"and at most {_memory(mapped)}"
     )
+    return text + (f"; in shards {_times(sharded)} µs and {_memory(sharded)}." if sharded else ".")
+
+
+def _times(runs: list[Figures]) -> str:
+    return ", ".join(f"{run['microseconds_per_image']:.0f}" for run in runs)
+
+
+def _memory(runs: list[Figures]) -> str:
+    return f"{max(run['peak_resident_bytes'] for run in runs) / GIB:.2f} GiB"
 
 
 SENTENCES: dict[str, Callable[[Figures], str]] = {
@@ -204,6 +219,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     READING: reading,
     DEPLOY: deploying,
     SERVE: serving,
+    SCALE: scaling,
 }
 
 if __name__ == "__main__":

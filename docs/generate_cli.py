@@ -23,6 +23,7 @@ COMMANDS = [
     "data list",
     "data get",
     "data check",
+    "data shard",
 ]
 HEADER = """# Command line
 

@@ -1,18 +1,18 @@
 """Which images make which batch: a function of (seed, step) and the size of the set.
 
-Each epoch is one permutation of all images; what does not fill the last batch is left for another
-epoch's order. Rows are gathered on the host as bytes, so a memory-mapped set of any size trains
-in the same memory as a small one.
+Each epoch takes all images in an order of its own (order.py); what does not fill the last batch is
+left for another epoch's order. Rows are gathered on the host as bytes, so a set of any size on disk
+trains in the same memory as a small one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.order import Epoch
 from deepmnist.recipes import TrainingConfig
 
 
@@ -37,9 +37,7 @@ class Plan:
     def rows(self, step: int, count: int) -> NDArray[np.int64]:
         """Rows (count, batch_size) of the `count` batches from `step`, all of one epoch."""
         epoch, within = divmod(step, self.steps_per_epoch)
-        start = within * self.batch_size
-        order = _order(self.n, self.seed, epoch)[start : start + count * self.batch_size]
-        return order.reshape(count, self.batch_size)
+        return Epoch(self.n, self.batch_size, self.seed, epoch).rows(within, count)
 
 
 def plan(config: TrainingConfig, n: int) -> Plan:
@@ -47,9 +45,3 @@ def plan(config: TrainingConfig, n: int) -> Plan:
     batch_size = min(config.batch_size, n)
     by_epochs = max(round(config.epochs * (n // batch_size)), config.minimum_steps, 1)
     return Plan(n, batch_size, config.steps or by_epochs, config.seed)
-
-
-@lru_cache(maxsize=1)
-def _order(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The permutation of one epoch, kept until the next is asked for: a run asks in chunks."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(n)

@@ -100,6 +100,12 @@ def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
     runs = [
         {"images": 60_000, "microseconds_per_image": 52.2, "peak_resident_bytes": 2**30},
         {"images": 6_000_000, "microseconds_per_image": 53.8, "peak_resident_bytes": 2**29},
+        {
+            "images": 60_000,
+            "layout": "shards",
+            "microseconds_per_image": 50.2,
+            "peak_resident_bytes": 2**29,
+        },
     ]
     write(folder, "scale", recipe="fast", runs=runs)
     text = " ".join(tables.measured(folder).split())
@@ -108,7 +114,8 @@ def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
         "`deepmnist --help` takes 0.10 s and a cold `deepmnist predict one.png` 0.32 s.",
         "Of 20 runs killed with `kill -9` at random moments, 48 times in all, and resumed, 19",
         "a training step reaches: `fast` 41 %, `tiny` 10 %.",
-        "`fast` on 60,000, 6,000,000 memory-mapped images takes 52, 54 µs an image and at most 1",
+        "`fast` on 60,000, 6,000,000 memory-mapped images takes 52, 54 µs an image and at most 1"
+        ".00 GiB; in shards 50 µs and 0.50 GiB.",
     ):
         assert sentence in text
 

@@ -268,6 +268,24 @@ def test_data_list_names_every_source(deepmnist) -> None:
         assert name in out
 
 
+def test_shards_are_made_checked_and_refused_a_second_use(deepmnist, tmp_path) -> None:
+    for part, count in (("train", 50), ("test", 20)):
+        np.save(tmp_path / f"{part}_images.npy", np.zeros((count, 28, 28), np.uint8))
+        np.save(tmp_path / f"{part}_labels.npy", np.arange(count, dtype=np.uint8) % 10)
+    make = ("data", "shard", tmp_path, "--out", tmp_path / "out")
+    status, out, _ = deepmnist(*make, "--rows", 20)
+    assert status == 0
+    assert out.splitlines() == [
+        f"50 training images in 3 shards in {tmp_path / 'out'}",
+        f"20 test images in 1 shards in {tmp_path / 'out'}",
+    ]
+    status, out, _ = deepmnist("data", "check", tmp_path / "out")
+    assert (status, len(out.splitlines())) == (0, 8)
+    status, _, err = deepmnist(*make, "--rows", 30)
+    assert status == 2
+    assert "made with another value of rows; give another --out" in one_line(err)
+
+
 def test_data_check_of_an_unknown_name_suggests_one(deepmnist) -> None:
     status, _, err = deepmnist("data", "check", "mnits")
     assert status == 2

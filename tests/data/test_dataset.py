@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deepmnist.data import dataset as dataset_module
 from deepmnist.data.dataset import DIGITS, Dataset, split_validation, stratified, to_labels
+from deepmnist.data.rows import AllBut
 from deepmnist.errors import ConfigError, DataError
 
 
@@ -133,3 +135,53 @@ def test_a_share_outside_zero_to_one_is_refused(tiny: Dataset, share: float) -> 
 def test_a_set_too_small_to_split_is_refused(tiny: Dataset) -> None:
     with pytest.raises(DataError, match="40 images: too few to hold out 10%"):
         split_validation(tiny)
+
+
+# --- sets too large for a list of their rows ------------------------------------------------------
+
+
+@pytest.fixture
+def large_at_1000(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_module, "LARGE_SET", 1_000)
+    monkeypatch.setattr(dataset_module, "CHUNK_ROWS", 97)
+
+
+@pytest.mark.usefixtures("large_at_1000")
+@given(st.integers(1_001, 2_000), st.floats(0.05, 0.9), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_split_of_a_large_set_keeps_every_row_once_and_each_class_in_proportion(
+    n: int, share: float, seed: int
+) -> None:
+    labels = np.random.default_rng(seed).integers(0, 9, n).astype(np.uint8)  # a class is empty
+    dataset = Dataset(blank(n), labels)
+    kept, held_out = stratified(dataset, share, seed)
+    assert isinstance(kept, AllBut)
+    assert sorted([*kept[:], *held_out]) == list(range(n))
+    assert np.array_equal(np.sort(held_out), held_out)
+    expected = [round(share * count) for count in np.bincount(labels, minlength=10).tolist()]
+    assert np.bincount(labels[held_out], minlength=10).tolist() == expected
+    assert np.array_equal(stratified(dataset, share, seed)[1], held_out)
+    assert not np.array_equal(stratified(dataset, share, seed + 1)[1], held_out)
+    taken = dataset.take(kept)
+    np.testing.assert_array_equal(taken.labels, labels[kept[:]])
+    assert len(taken.images) == len(kept)
+
+
+@pytest.mark.usefixtures("large_at_1000")
+def test_every_row_of_a_large_set_is_as_likely_to_be_held_out() -> None:
+    dataset = Dataset(blank(1_200), (np.arange(1_200) // 300).astype(np.uint8))
+    times = np.zeros(1_200)
+    for seed in range(400):
+        times[stratified(dataset, 0.25, seed)[1]] += 1
+    assert abs(times.mean() - 100) < 1e-9
+    assert abs(times.std() - np.sqrt(400 * 0.25 * 0.75)) < 1.0
+    assert abs(times[:150].mean() - times[150:300].mean()) < 3.0
+
+
+def test_what_is_drawn_without_a_stated_share_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_module, "DRAWN_IMAGES", 60)
+    monkeypatch.setattr(dataset_module, "LARGE_SET", 600)
+    labels = np.sort(np.arange(1_200) % 10).astype(np.uint8)
+    dataset = Dataset(blank(1_200), labels)
+    assert [len(part) for part in split_validation(dataset)] == [1_140, 60]
+    assert [len(part) for part in split_validation(dataset, 0.1)] == [1_080, 120]

@@ -54,6 +54,37 @@ def test_rows_of_many_batches_stay_in_order(tmp_path, tiny, monkeypatch) -> None
     assert parquet.read_file(write(tmp_path / "a.parquet", tiny)).identity == tiny.identity
 
 
+def test_streamed_pictures_are_those_read_at_once_a_row_group_in_memory(
+    tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        write(tmp_path / f"train-{number}.parquet", tiny)  # row groups of 7
+    opened: list[tuple[str, int]] = []
+    real = parquet._read_group
+
+    def read(path: Path, group: int, *rest: object) -> np.ndarray:
+        opened.append((path.name, group))
+        return real(path, group, *rest)
+
+    monkeypatch.setattr(parquet, "_read_group", read)
+    streamed = parquet.read_folder(tmp_path, stream=True).training_part
+    assert opened == []
+    assert np.array_equal(streamed.labels, np.tile(tiny.labels, 2))
+    pieces = [streamed.gather(slice(start, start + 5)) for start in range(0, 80, 5)]
+    assert np.array_equal(np.concatenate(pieces), np.tile(tiny.images, (2, 1, 1)))
+    assert opened == [(f"train-{n}.parquet", group) for n in range(2) for group in range(6)]
+
+
+def test_a_streamed_picture_that_cannot_be_decoded_is_told_by_its_row(tmp_path, tiny) -> None:
+    cells = [png(image) for image in tiny.images]
+    cells[31] = b"none"
+    pq.write_table(pa.table({"image": cells}), tmp_path / "a.parquet", row_group_size=10)
+    streamed = parquet.read_file(tmp_path / "a.parquet", stream=True)
+    streamed.gather(slice(0, 30))
+    with pytest.raises(DataError, match=r"a\.parquet, row 31"):
+        streamed.gather(slice(30, 32))
+
+
 def test_plain_binary_pictures_without_labels_are_read(tmp_path, tiny) -> None:
     path = write_columns(tmp_path / "a.parquet", image=[png(image) for image in tiny.images])
     read = parquet.read_file(path)

@@ -5,6 +5,7 @@ Importing it loads NumPy and nothing heavier.
 
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, split_validation
 from deepmnist.data.loading import DEFAULT, SourceStatus, check, get, list_sources, load, locate
+from deepmnist.data.shards.writing import shard
 from deepmnist.data.sources import SOURCES, NamedSource, RemoteFile
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "list_sources",
     "load",
     "locate",
+    "shard",
     "split_validation",
 ]

@@ -7,6 +7,7 @@ where they came from on disk, how they are batched, or what a model does with th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
 from deepmnist.data import mapped
+from deepmnist.data.rows import AllBut
 from deepmnist.errors import ConfigError, DataError
 
 DIGITS = tuple("0123456789")
@@ -23,6 +25,9 @@ DIGITS = tuple("0123456789")
 VALIDATION_IMAGES = 5_000  # the tutorial's own loader holds out the last 5,000
 VALIDATION_SHARE = 0.1  # of a set too small to spare 5,000
 SMALL_SET = 10 * VALIDATION_IMAGES
+DRAWN_IMAGES = 50_000  # that a drawn tenth holds at most: more images tell hardly more
+LARGE_SET = 10 * DRAWN_IMAGES  # from here on, what is drawn is found without a list of all rows
+CHUNK_ROWS = 2**20  # looked at at once
 MAX_CLASSES = 256  # labels are uint8
 
 
@@ -30,8 +35,8 @@ MAX_CLASSES = 256  # labels are uint8
 class Dataset:
     """Labelled images.
 
-    images: uint8 (n, 28, 28), 0 is paper and 255 is ink. May be memory-mapped; many rows taken out
-        of a large mapped set are a MappedRows, which is indexed as an array is.
+    images: uint8 (n, 28, 28), 0 is paper and 255 is ink. May be memory-mapped or in shards; many
+        rows taken out of such a set are a MappedRows. Both are indexed as an array is.
     labels: uint8 (n,), an index into class_names; None where the source has none.
     class_names: one name a class.
     name: where it came from, for people: "mnist/train".
@@ -56,11 +61,17 @@ class Dataset:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 over class names, shape, labels and pixels: equal for equal content."""
+        """SHA-256 over class names, shape, labels and pixels: equal for equal content.
+
+        Of shards, over what their index says of each and which rows are meant: they are not read.
+        """
         digest = hashlib.sha256()
         names = "\0".join(self.class_names)
         digest.update(names.encode("utf-8", "surrogateescape"))  # folders may have any bytes
         digest.update(repr(self.images.shape).encode())
+        if stated := mapped.stated_identity(self.images):
+            digest.update(stated.encode())
+            return digest.hexdigest()
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         for start in range(0, len(self), 65_536):  # a memory-mapped set is never resident at once
@@ -73,16 +84,18 @@ class Dataset:
             raise DataError(f"{self.name} has no labels; training and evaluation need them")
         return self.labels
 
-    def take(self, rows: mapped.Rows, name: str | None = None) -> Dataset:
-        """The same data set, narrowed to `rows`, in their order; a large mapped one is not read."""
-        labels = None if self.labels is None else self.labels[rows]
+    def take(self, rows: mapped.Selection, name: str | None = None) -> Dataset:
+        """The same data set, narrowed to `rows`, in their order; a large stored one is not read."""
+        labels = self.labels
+        if labels is not None:
+            labels = rows.taken_from(labels) if isinstance(rows, AllBut) else labels[rows]
         images = mapped.select(self.images, rows)
         return Dataset(images, labels, self.class_names, name or self.name)
 
     def gather(self, rows: mapped.Rows) -> NDArray[np.uint8]:
-        """The images of `rows`, uint8 (*rows.shape, 28, 28), a mapped file not staying resident.
+        """The images of `rows`, uint8 (*rows.shape, 28, 28), a file on disk not staying resident.
 
-        DataError where a mapped file has been cut short since it was opened.
+        DataError where a file has been cut short since it was opened.
         """
         return mapped.gather(self.images, rows)
 
@@ -119,45 +132,95 @@ def split_validation(
     """Split into (training, validation).
 
     share=None holds out the last 5,000 images, as the tutorial's loader does; or, of a set of
-    fewer than 50,000 or one whose last 5,000 lack a class (it is sorted), a seeded tenth. A share
-    in (0, 1) holds out that part, drawn by `seed` in equal proportion from every class; any other
-    share is a ConfigError.
+    fewer than 50,000 or one whose last 5,000 lack a class (it is sorted), a seeded tenth, 50,000
+    images at most. A share in (0, 1) holds out that part, drawn by `seed` in equal proportion from
+    every class; any other share is a ConfigError.
     """
-    training: slice | NDArray[np.int64]
-    validation: slice | NDArray[np.int64]
+    training: mapped.Selection
+    validation: mapped.Selection
     cut = len(dataset) - VALIDATION_IMAGES
     if share is None and len(dataset) >= SMALL_SET and _tail_has_every_class(dataset, cut):
         training, validation = slice(0, cut), slice(cut, None)
+    elif share is None:
+        training, validation = drawn(dataset, VALIDATION_SHARE, seed)
     else:
-        training, validation = stratified(
-            dataset, VALIDATION_SHARE if share is None else share, seed
-        )
+        training, validation = stratified(dataset, share, seed)
     return (
         dataset.take(training, f"{dataset.name}[training]"),
         dataset.take(validation, f"{dataset.name}[validation]"),
     )
 
 
+def drawn(
+    dataset: Dataset, share: float, seed: int
+) -> tuple[NDArray[np.int64] | AllBut, NDArray[np.int64]]:
+    """`stratified`, of at most DRAWN_IMAGES."""
+    return stratified(dataset, min(share, DRAWN_IMAGES / len(dataset)), seed)
+
+
 def stratified(
     dataset: Dataset, share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64] | AllBut, NDArray[np.int64]]:
     """Rows (kept, held out): `share` of every class is held out, drawn by `seed`, in file order."""
     if not 0 < share < 1:
         raise ConfigError(
             f"the share to hold out is {share}; give one between 0 and 1, such as 0.1"
         )
-    labels = dataset.required_labels()
-    generator = np.random.default_rng(seed)
-    held_out = np.zeros(len(dataset), bool)
-    for label in range(len(dataset.class_names)):
-        rows = np.flatnonzero(labels == label)
-        held_out[generator.permutation(rows)[: round(share * len(rows))]] = True
-    if not held_out.any() or held_out.all():
+    labels, classes = dataset.required_labels(), len(dataset.class_names)
+    draw = _drawn if len(dataset) <= LARGE_SET else _drawn_of_many
+    held_out = draw(labels, classes, share, np.random.default_rng(seed))
+    if not 0 < len(held_out) < len(dataset):
         raise DataError(
             f"{dataset.name} has {len(dataset)} images: too few to hold out {share:.0%} of each "
             "class; give more images or hold out a larger share"
         )
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    if len(dataset) > LARGE_SET:
+        return AllBut.of(len(dataset), held_out), held_out
+    return np.delete(np.arange(len(dataset)), held_out), held_out
+
+
+def _drawn(
+    labels: NDArray[np.uint8], classes: int, share: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """The rows to hold out, rising."""
+    held_out = np.zeros(len(labels), bool)
+    for label in range(classes):
+        rows = np.flatnonzero(labels == label)
+        held_out[generator.permutation(rows)[: round(share * len(rows))]] = True
+    return np.flatnonzero(held_out)
+
+
+def _drawn_of_many(
+    labels: NDArray[np.uint8], classes: int, share: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """As `_drawn`, by another draw: which of its class each is, found by going through once."""
+    counts = _class_counts(labels, classes)
+    wanted = [
+        np.sort(generator.choice(count, round(share * count), replace=False, shuffle=False))
+        for count in counts.tolist()
+    ]
+    seen, rows = np.zeros(classes, np.int64), []
+    for start, chunk in _chunks(labels):
+        for label in np.unique(chunk).tolist():
+            here = np.flatnonzero(chunk == label)
+            ranks = wanted[label] - seen[label]
+            first, last = np.searchsorted(ranks, (0, len(here)))
+            rows.append(here[ranks[first:last]] + start)
+            seen[label] += len(here)
+    return np.sort(np.concatenate(rows))
+
+
+def _chunks(labels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The labels in runs of CHUNK_ROWS, each with where it begins."""
+    for start in range(0, len(labels), CHUNK_ROWS):
+        yield start, labels[start : start + CHUNK_ROWS]
+
+
+def _class_counts(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    counts = np.zeros(classes, np.int64)
+    for _, chunk in _chunks(labels):
+        counts += np.bincount(chunk, minlength=classes)
+    return counts
 
 
 def to_labels(
@@ -177,8 +240,9 @@ def to_labels(
 
 
 def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
-    labels = dataset.required_labels()
-    return len(np.unique(labels[cut:])) == len(np.unique(labels))
+    labels, classes = dataset.required_labels(), len(dataset.class_names)
+    tail, all_of_it = (_class_counts(part, classes) > 0 for part in (labels[cut:], labels))
+    return bool((tail == all_of_it).all())
 
 
 def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
@@ -215,8 +279,8 @@ def _check_labels(labels: NDArray[np.uint8], n: int, classes: int, name: str) ->
 
 
 def _check_range(labels: NDArray[Any], classes: int, name: str) -> None:
-    outside = (labels < 0) | (labels >= classes)
-    if outside.any():
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        outside = (labels < 0) | (labels >= classes)
         row = int(np.argmax(outside))
         raise DataError(
             f"{name}: label {labels[row]} of image {row} is outside the classes 0..{classes - 1}"

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepmnist.data import arrays, digits, folder, idx, parquet, sources, table
-from deepmnist.data.dataset import Corpus, Dataset, stratified
+from deepmnist.data.dataset import Corpus, Dataset, drawn
 from deepmnist.data.download import WHAT_TO_DO, fetch, mismatch
+from deepmnist.data.shards import index
 from deepmnist.data.sources import NamedSource, RemoteFile
 from deepmnist.errors import DataError, DataNotFoundError, nearest
 
@@ -22,7 +23,7 @@ TEST_SHARE = 0.1  # of a path's images, where no test part comes with them
 TEST_SEED = 0
 
 READABLE = (
-    "a folder of IDX, .npy or .parquet files or of pictures, or a .npz, .csv or .parquet file"
+    "a folder of IDX, .npy or .parquet files, shards or pictures, or a .npz, .csv or .parquet file"
 )
 
 
@@ -44,6 +45,7 @@ def load(
     resize: bool = False,
     download: bool = True,
     hold_out: bool = True,
+    stream: bool = False,
 ) -> Corpus:
     """The data set that `spec` names or points to.
 
@@ -52,11 +54,13 @@ def load(
     `download`, fetched into data_dir/NAME or the cache; the file's hash is checked when it is
     fetched (`check` does so later).
 
-    Of a path without a test part, a fixed tenth of each class, drawn by a seed, is held out as
-    test; that copies the images into memory, but for a mapped set too large for that.
+    Of a path without a test part, a fixed tenth of each class, drawn by a seed, and 50,000 images
+    at most, is held out as test; that copies the images into memory, but for a set on disk too
+    large for that.
     Without labels, or with hold_out=False (there is a model already), all of it is the test part.
 
-    resize: bring images that are not 28x28 there; without it they are a DataError.
+    resize: bring images that are not 28x28 there; without it they are a DataError. stream: leave
+    pictures in Parquet until they are asked for, for who takes them in order and once.
     DataError for an unknown name, a missing path or unreadable files, DataNotFoundError where a
     name cannot be had.
     """
@@ -66,7 +70,7 @@ def load(
         path = Path(spec)
         if not path.exists():
             raise DataError(_not_there(spec))
-        return _with_test(_read_path(path, resize), hold_out)
+        return _with_test(_read_path(path, resize, stream), hold_out)
     except OSError as error:  # no permission, or a name too long for the system
         raise DataError(f"cannot read {str(spec)[:200]}: {error.strerror or error}") from error
 
@@ -98,10 +102,13 @@ def get(name: str, data_dir: Path | None = None) -> Path | None:
 
 
 def check(name: str, data_dir: Path | None = None) -> tuple[Path, ...]:
-    """The files of `name`, each held against its SHA-256; empty where it needs no file.
+    """The files of `name`, or of a folder of shards, each held against its SHA-256.
 
+    Empty where a name needs no file.
     DataError naming the first file that differs, DataNotFoundError where it lies nowhere.
     """
+    if name not in sources.SOURCES and index.is_folder(Path(name)):
+        return index.check(Path(name))
     record = sources.source(name)
     if not record.files:
         return ()
@@ -131,26 +138,28 @@ def _load_name(name: str, data_dir: Path | None, resize: bool, may_download: boo
     return idx.read_folder(place, record.class_names, name, resize=resize)
 
 
-def _read_path(path: Path, resize: bool) -> Corpus:
+def _read_path(path: Path, resize: bool, stream: bool) -> Corpus:
     if path.is_dir():
-        return _read_folder(path, resize)
+        return _read_folder(path, resize, stream)
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return arrays.read_npz(path, resize=resize)
     if suffix == ".csv":
         return _one_part(table.read_csv(path))
     if suffix == ".parquet":
-        return _one_part(parquet.read_file(path, resize=resize))
+        return _one_part(parquet.read_file(path, resize=resize, stream=stream))
     raise DataError(f"{path} is of no kind that is read: give {READABLE}")
 
 
-def _read_folder(path: Path, resize: bool) -> Corpus:
+def _read_folder(path: Path, resize: bool, stream: bool) -> Corpus:
+    if index.is_folder(path):
+        return index.read_folder(path)
     if idx.is_folder(path):
         return idx.read_folder(path, resize=resize)
     if arrays.is_folder(path):
         return arrays.read_folder(path, resize=resize)
     if parquet.is_folder(path):
-        return parquet.read_folder(path, resize=resize)
+        return parquet.read_folder(path, resize=resize, stream=stream)
     return folder.read_folder(path, resize=resize)
 
 
@@ -165,7 +174,7 @@ def _with_test(corpus: Corpus, hold_out: bool) -> Corpus:
         return corpus
     if corpus.train.labels is None or not hold_out:
         return Corpus(None, corpus.train, corpus.name)
-    train, test = stratified(corpus.train, TEST_SHARE, TEST_SEED)
+    train, test = drawn(corpus.train, TEST_SHARE, TEST_SEED)
     return Corpus(
         corpus.train.take(train, f"{corpus.name}/train"),
         corpus.train.take(test, f"{corpus.name}/test"),

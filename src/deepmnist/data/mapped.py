@@ -8,6 +8,7 @@ memory go through the same functions as they are. It knows arrays; it knows no l
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import weakref
@@ -17,11 +18,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.data.rows import AllBut
+from deepmnist.data.shards.images import ShardedImages
+from deepmnist.data.streamed import StreamedImages
 from deepmnist.errors import DataError
 
 COPIED_BYTES = 2**26  # a selection of mapped images up to this size is simply copied
 
 Rows = slice | NDArray[np.integer]
+Selection = Rows | AllBut
 
 
 class OpenMap(mmap.mmap):
@@ -33,18 +38,29 @@ class OpenMap(mmap.mmap):
 
 
 class MappedRows:
-    """Rows of a mapped array, in an order of their own; read when they are indexed.
+    """Rows of images on disk; read when they are indexed.
 
     It stands in for an array uint8 (n, 28, 28) where that would fill memory; `np.asarray` makes it
     one.
     """
 
-    def __init__(self, images: NDArray[np.uint8], rows: NDArray[np.integer]) -> None:
+    def __init__(
+        self,
+        images: NDArray[np.uint8] | ShardedImages | StreamedImages,
+        rows: NDArray[np.integer] | AllBut,
+    ) -> None:
         self.images = images
         self.rows = rows
         self.shape = (len(rows), *images.shape[1:])
         self.ndim = images.ndim
         self.dtype = images.dtype
+
+    @property
+    def identity(self) -> str | None:
+        """SHA-256 of what shards hold of these rows, as their index says; None of a mapped file."""
+        if not isinstance(self.images, ShardedImages):
+            return None
+        return self.images.identity_of(np.ascontiguousarray(self.rows[:]))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,7 +72,7 @@ class MappedRows:
         return np.asarray(self[:], dtype)
 
 
-Images = NDArray[np.uint8] | MappedRows
+Images = NDArray[np.uint8] | MappedRows | ShardedImages | StreamedImages
 
 
 def open_array(
@@ -85,14 +101,32 @@ def open_array(
         raise DataError(f"cannot map {path}: {error}; get it again") from error
 
 
-def select(images: Images, rows: Rows) -> Images:
-    """`images` narrowed to `rows`: mapped ones of more than COPIED_BYTES are not read for it."""
+def select(images: Images, rows: Selection) -> Images:
+    """`images` narrowed to `rows`: stored ones of more than COPIED_BYTES are not read for it."""
     if isinstance(images, MappedRows):
-        return MappedRows(images.images, images.rows[rows])
-    if isinstance(rows, slice) or map_of(images) is None:
-        return images[rows]
+        return MappedRows(images.images, _narrowed(images.rows, rows))
+    if isinstance(images, ShardedImages):
+        if not isinstance(rows, np.ndarray):
+            return images.narrowed(rows)
+    elif isinstance(images, StreamedImages):
+        rows = AllBut.of(len(images)).narrowed(rows) if isinstance(rows, slice) else rows
+    elif map_of(images) is None or isinstance(rows, slice):
+        return rows.taken_from(images) if isinstance(rows, AllBut) else images[rows]
     selected = MappedRows(images, rows)
-    return selected[:] if rows.size * images[:1].nbytes <= COPIED_BYTES else selected
+    return selected[:] if math.prod(selected.shape) <= COPIED_BYTES else selected
+
+
+def _narrowed(rows: NDArray[np.integer] | AllBut, by: Selection) -> NDArray[np.integer] | AllBut:
+    if isinstance(by, np.ndarray):
+        return rows[by]
+    if isinstance(rows, AllBut):
+        return rows.narrowed(by)
+    return rows[by] if isinstance(by, slice) else by.taken_from(rows)
+
+
+def stated_identity(images: Images) -> str | None:
+    """SHA-256 of images that need not be read for it, since an index tells theirs; else None."""
+    return images.identity if isinstance(images, MappedRows | ShardedImages) else None
 
 
 def gather(images: Images, rows: Rows) -> NDArray[np.uint8]:
@@ -100,7 +134,7 @@ def gather(images: Images, rows: Rows) -> NDArray[np.uint8]:
 
     DataError where the file has been cut short or cannot be read any more.
     """
-    if isinstance(images, MappedRows):
+    if not isinstance(images, np.ndarray):
         return images[rows]
     opened = map_of(images)
     if not isinstance(opened, OpenMap) or not _readable_by_rows(images, rows):

@@ -8,8 +8,9 @@ taken as they are. pyarrow is an extra, imported late; decoding pictures is pict
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
+from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import picture_to_side
+from deepmnist.data.streamed import Run, StreamedImages
 from deepmnist.errors import DataError, MissingExtraError, PictureError
 
 if TYPE_CHECKING:
@@ -27,12 +30,16 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "test")
 BATCH_ROWS = 1_024
+LABEL_ROWS = 65_536
 MAX_GROUP_BYTES = 2**30  # of one row group unpacked, as its file claims
 
 
-def read_file(path: Path, name: str | None = None, *, resize: bool = False) -> Dataset:
+def read_file(
+    path: Path, name: str | None = None, *, resize: bool = False, stream: bool = False
+) -> Dataset:
     """One Parquet file as a data set; labels None where it has no column `label`.
 
+    stream: pictures are decoded when they are asked for, a row group at a time (streamed.py).
     DataError, naming file and row, for a damaged file, other columns, an empty cell, a picture
     that cannot be decoded or, without `resize`, is not 28x28. MissingExtraError without pyarrow.
     """
@@ -40,15 +47,22 @@ def read_file(path: Path, name: str | None = None, *, resize: bool = False) -> D
         _check_schema(file.schema_arrow, path)
         _check_size(file.metadata, path)
         class_names = _class_names(file.schema_arrow)
-        images, labels = _read(file, path, resize)
+        labels = _all_labels(file, path)
+        runs = _runs(file, path, resize)
+        images = StreamedImages(runs) if stream else _read(file, path, resize)
     narrow = None if labels is None else to_labels(labels, class_names, str(path))
     return Dataset(images, narrow, class_names, name or path.name)
 
 
-def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) -> Corpus:
-    """A folder of `train*.parquet` and `test*.parquet`, as the hub stores them; shards in order."""
+def read_folder(
+    folder: Path, name: str | None = None, *, resize: bool = False, stream: bool = False
+) -> Corpus:
+    """A folder of `train*.parquet` and `test*.parquet`, as the hub stores them; shards in order.
+
+    Otherwise as `read_file`.
+    """
     name = name or folder.name
-    parts = {part: _read_part(folder, part, f"{name}/{part}", resize) for part in PARTS}
+    parts = {part: _read_part(folder, part, f"{name}/{part}", resize, stream) for part in PARTS}
     if not any(parts.values()):
         raise DataError(f"{folder} holds neither train*.parquet nor test*.parquet")
     return Corpus(parts["train"], parts["test"], name)
@@ -59,15 +73,14 @@ def is_folder(folder: Path) -> bool:
     return any(folder.glob("*.parquet"))
 
 
-def _read_part(folder: Path, part: str, name: str, resize: bool) -> Dataset | None:
-    shards = [
-        read_file(path, name, resize=resize) for path in sorted(folder.glob(f"{part}*.parquet"))
-    ]
+def _read_part(folder: Path, part: str, name: str, resize: bool, stream: bool) -> Dataset | None:
+    paths = sorted(folder.glob(f"{part}*.parquet"))
+    shards = [read_file(path, name, resize=resize, stream=stream) for path in paths]
     if len(shards) < 2:
         return shards[0] if shards else None
     if len({(shard.class_names, shard.labels is None) for shard in shards}) > 1:
         raise DataError(f"{folder}: the {part} files disagree about the classes")
-    images = np.concatenate([shard.images for shard in shards])
+    images = _joined([shard.images for shard in shards])
     labels = [shard.labels for shard in shards if shard.labels is not None]
     return Dataset(images, np.concatenate(labels) if labels else None, shards[0].class_names, name)
 
@@ -126,19 +139,53 @@ def _class_names(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def _joined(parts: Sequence[mapped.Images]) -> mapped.Images:
+    streamed = [part for part in parts if isinstance(part, StreamedImages)]
+    if streamed:
+        return StreamedImages([run for part in streamed for run in part.runs])
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def _runs(file: pq.ParquetFile, path: Path, resize: bool) -> list[Run]:
+    """A run a row group, which opens the file again."""
+    runs, first = [], 0
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        runs.append(Run(rows, partial(_read_group, path, group, first, resize)))
+        first += rows
+    return runs
+
+
+def _read_group(path: Path, group: int, first: int, resize: bool) -> NDArray[np.uint8]:
+    with _opened(path) as file:
+        return _read(file, path, resize, [group], first)
+
+
 def _read(
-    file: pq.ParquetFile, path: Path, resize: bool
-) -> tuple[NDArray[np.uint8], NDArray[np.generic] | None]:
-    columns = [column for column in ("image", "label") if column in file.schema_arrow.names]
+    file: pq.ParquetFile,
+    path: Path,
+    resize: bool,
+    groups: list[int] | None = None,
+    first: int = 0,
+) -> NDArray[np.uint8]:
+    """The pictures of some row groups, or of all; `first` is the number of the first row."""
     images: list[NDArray[np.uint8]] = []
-    labels: list[NDArray[np.generic]] = []
-    for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-        if "label" in columns:
-            labels.append(_labels(batch["label"], path, len(images)))
-        for row, cell in enumerate(batch["image"].to_pylist(), len(images)):
+    for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=["image"]):
+        for row, cell in enumerate(batch["image"].to_pylist(), first + len(images)):
             images.append(_image(cell, f"{path}, row {row}", resize))
-    stacked = np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
-    return stacked, np.concatenate(labels) if labels else None
+    return np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
+
+
+def _all_labels(file: pq.ParquetFile, path: Path) -> NDArray[np.generic] | None:
+    """What the column `label` holds; None where there is none."""
+    if "label" not in file.schema_arrow.names:
+        return None
+    labels: list[NDArray[np.generic]] = []
+    start = 0
+    for batch in file.iter_batches(LABEL_ROWS, columns=["label"]):
+        labels.append(_labels(batch["label"], path, start))
+        start += len(batch)
+    return np.concatenate(labels)
 
 
 def _image(cell: Any, where: str, resize: bool) -> NDArray[np.uint8]:
