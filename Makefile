@@ -13,7 +13,7 @@ help: ## list the targets
 train: $(READY) ## train the default recipe on MNIST; the run, its report and its model land in runs/
 	@$(BIN)/deepmnist train $(ARGS)
 
-test: $(READY) ## run the tests
+test: $(READY) ## run the tests; with ARGS="-m ''" those too that start clusters, some minutes more
 	@$(BIN)/python -m pytest $(ARGS)
 
 serve: $(READY) ## serve the model that comes along, with the page to draw on, at 127.0.0.1:8000

@@ -309,7 +309,7 @@ def test_a_teacher_that_is_finished_is_not_made_again(tmp_path, monkeypatch, qui
     runs.train(corpus(), out=tmp_path / "run", **TAUGHT)
     (tmp_path / "run" / "result.json").unlink()
     trained = []
-    train = runs.members.train
+    train = execution.members.train
 
     def note(folder: Path, *arguments):
         trained.append(folder.name)

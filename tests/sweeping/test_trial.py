@@ -82,7 +82,7 @@ def test_a_run_that_diverges_is_told_as_a_failed_trial(tmp_path: Path) -> None:
 def test_a_full_disk_is_no_fault_of_the_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*given: object) -> None:
+    def full(*given: object, **named: object) -> None:
         raise StorageError("cannot write it: no space left on device")
 
     monkeypatch.setattr(training, "train", full)
