@@ -6,7 +6,6 @@ import hashlib
 import re
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -114,30 +113,12 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
     assert 1 <= answered.count(answered[0]) < 5
 
 
-@pytest.mark.parametrize(
-    ("count", "cores", "sizes"),
-    [
-        (0, 2, []),
-        (1, 2, [1]),
-        (15, 2, [1] * 15),
-        (16, 2, [8, 8]),
-        (41, 2, [8] * 5 + [1]),
-        (64, 2, [32, 32]),
-        (97, 2, [32, 32, 32, 1]),
-        (64, 16, [1] * 64),
-        (9, 1, [8, 1]),
-    ],
-)
-def test_pieces_are_as_large_as_leaves_one_for_every_core(
-    count: int, cores: int, sizes: list[int]
+@pytest.mark.parametrize(("split_bytes", "threads"), [(0, 3), (2**40, 1)])
+def test_a_batch_is_split_between_cores_only_where_its_work_is_worth_it(
+    tiny_bundle: Bundle, split_bytes: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pieces = litert._pieces(count, cores)
-    assert [piece.stop - piece.start for piece in pieces] == sizes
-    assert [row for piece in pieces for row in range(piece.start, piece.stop)] == list(range(count))
-
-
-def threads_by_size(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
-    """Filled with the threads of the last interpreter made for each batch size."""
+    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
+    monkeypatch.setattr(litert, "SPLIT_BYTES", split_bytes)
     given: dict[int, int] = {}
     make = litert._Runner.__init__
 
@@ -146,38 +127,8 @@ def threads_by_size(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
         make(runner, runtime, size, classes, threads)
 
     monkeypatch.setattr(litert._Runner, "__init__", noted)
-    return given
-
-
-@pytest.mark.parametrize(("worth", "threads"), [(0, 3), (2**40, 1)])
-@pytest.mark.parametrize("split", [True, False])
-def test_one_image_is_split_between_cores_only_where_its_work_is_worth_it(
-    tiny_bundle: Bundle, worth: int, threads: int, split: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
-    monkeypatch.setattr(litert, "WORTH_SHARING", worth)
-    given = threads_by_size(monkeypatch)
-    predictor = prediction.open_bundle(tiny_bundle, split=split)
-    predictor.predict_proba(np.zeros((1, 28, 28), np.uint8))
-    assert given == {1: threads if split else 1}
-
-
-@pytest.mark.parametrize(("worth", "cores"), [(0, 3), (2**40, 1)])
-def test_a_few_images_wake_other_cores_only_where_their_work_is_worth_it(
-    tiny_bundle: Bundle, worth: int, cores: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
-    monkeypatch.setattr(litert, "WORTH_SHARING", worth)
-    predictor = prediction.load(tiny_bundle.folder)
-    barrier = threading.Barrier(cores, timeout=10)  # broken, unless so many cores meet at it
-    answer = litert._Runner.answer
-
-    def met(runner: Any, *work: Any) -> None:
-        barrier.wait()
-        answer(runner, *work)
-
-    monkeypatch.setattr(litert._Runner, "answer", met)
-    predictor.predict_proba(np.zeros((24, 28, 28), np.uint8))
+    prediction.load(tiny_bundle.folder).predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
+    assert given == {32: 1, 8: threads, 1: threads}
 
 
 @pytest.mark.parametrize("n", [1, 32, 320])

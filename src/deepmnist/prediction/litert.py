@@ -1,13 +1,13 @@
 """LiteRT, the base install's whole runtime, and what an exported .tflite file tells of itself.
 
-How it spends the cores was measured (benchmarks/inference.py): each core takes images of its own,
-and a single image is split between all, where that saves more than waking them costs.
+How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
+own, and a few are split between all cores only where that saves more than waking them costs.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from deepmnist.prediction.graphs import Ends, Graph, check_ends
 from deepmnist.prediction.predictor import ModelPredictor
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
-SIZES = (32, 8, 1)  # images a core takes at a time; what the net makes of 32 stays in its cache
+SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
+REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
 # What reading a flatbuffer's tables may raise where their offsets lead nowhere.
 DAMAGE = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
-WORTH_SHARING = 1_000_000  # images times the model's bytes, a gauge of work, for all cores
+SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores share
 
 
 class LiteRTPredictor(ModelPredictor):
@@ -41,82 +42,62 @@ class LiteRTPredictor(ModelPredictor):
         class_names: Sequence[str],
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
-        split: bool = True,
         cores: int | None = None,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
-        threshold, coverages: see rejection.py. split: whether a few images may be split between
-        cores: an answer comes sooner, but costs more, which matters where others wait for theirs.
-        cores: how many it may use; None for all.
+        threshold, coverages: see rejection.py. cores: how many it may use; None for all.
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
         self._cores = cores or usable_cores()
-        self._split = split
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
-        self._runners: list[_Runners] = [{} for _ in range(self._cores)]  # of each core, by size
-        self._single: _Runner | None = None
+        self._sharers: list[_Runner] = []
+        self._rest: dict[int, _Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
-        pieces = _pieces(len(images), self._cores if self._split else 1)
-        if len(images) == 1:
-            self._answer_one(images, into)
-        elif self._worth_sharing(len(images)):
-            self._share_out(pieces, images, into)
-        else:
-            self._answer(self._runners[0], pieces, images, into)
+        shares = len(images) // SHARE
+        if shares:
+            self._answer_shares(shares, images, into)
+        self._answer_rest(shares * SHARE, images, into)
 
-    def _worth_sharing(self, count: int) -> bool:
-        """Whether so many images are worth waking other cores for."""
-        if self._split:
-            return count * len(self._runtime) > WORTH_SHARING
-        return count >= 2 * SIZES[0]
-
-    def _answer_one(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
-        """Run a single image, on one core or split between all."""
-        if self._single is None:
-            large = self._split and len(self._runtime) > WORTH_SHARING
-            self._single = self._runner(1, self._cores if large else 1)
-        self._single.answer(images, into, slice(0, 1))
-
-    def _share_out(
-        self, pieces: Sequence[slice], images: NDArray[np.uint8 | np.floating], into: Scores
-    ) -> None:
-        """Let each core take the next piece, until all are taken: a core held up takes fewer."""
-        left = iter(pieces)  # one iterator for all, so that none is taken twice
-
-        def work(runners: _Runners) -> None:
-            self._answer(runners, left, images, into)
-
-        list(self._pool.map(work, self._runners))  # list: raises here what a thread raised
-
-    def _answer(
+    def _answer_shares(
         self,
-        runners: _Runners,
-        pieces: Iterable[slice],
+        shares: int,
         images: NDArray[np.uint8 | np.floating],
         into: Scores,
     ) -> None:
-        for rows in pieces:
-            size = rows.stop - rows.start
-            if size not in runners:
-                runners[size] = self._runner(size, threads=1)
-            runners[size].answer(images[rows], into, rows)
+        """Let each core take the next share, until all are taken: a core held up takes fewer."""
+        while len(self._sharers) < min(self._cores, shares):
+            self._sharers.append(self._runner(SHARE, threads=1))
+        starts = iter(range(0, shares * SHARE, SHARE))
+
+        def work(runner: _Runner) -> None:
+            for start in starts:  # one iterator for all, so that no share is taken twice
+                rows = slice(start, start + SHARE)
+                runner.answer(images[rows], into, rows)
+
+        list(self._pool.map(work, self._sharers))  # list: raises here what a thread raised
+
+    def _answer_rest(
+        self,
+        done: int,
+        images: NDArray[np.uint8 | np.floating],
+        into: Scores,
+    ) -> None:
+        """Run what makes no share, each batch on one core or split between all."""
+        for size in REST_SIZES:
+            while len(images) - done >= size:
+                if size not in self._rest:
+                    large = size * len(self._runtime) > SPLIT_BYTES
+                    threads = self._cores if large else 1
+                    self._rest[size] = self._runner(size, threads)
+                rows = slice(done, done + size)
+                self._rest[size].answer(images[rows], into, rows)
+                done += size
 
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)
-
-
-def _pieces(count: int, cores: int) -> list[slice]:
-    """`count` images in pieces of SIZES, none padded: the largest of which every core gets one."""
-    found, start = [], 0
-    for size in SIZES:
-        if count - start >= size * cores or size == 1:
-            stop = count - (count - start) % size
-            found += [slice(at, at + size) for at in range(start, stop, size)]
-            start = stop
-    return found
 
 
 class _Runner:
@@ -162,9 +143,6 @@ class _Runner:
         into.probabilities[rows] = self.probabilities_view()
         if self.single_view is not None:
             into.single[rows] = self.single_view()
-
-
-_Runners = dict[int, _Runner]
 
 
 def _described(tensors: Sequence[Any]) -> str:

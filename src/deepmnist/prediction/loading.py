@@ -49,11 +49,11 @@ def opened(path: str | Path = bundle.SHIPPED) -> Opened:
     return Opened(predictor, path, told.dataset)
 
 
-def open_bundle(checked: bundle.Bundle, split: bool = True) -> litert.LiteRTPredictor:
-    """The model of a bundle that has been checked. split: see LiteRTPredictor."""
+def open_bundle(checked: bundle.Bundle) -> litert.LiteRTPredictor:
+    """The model of a bundle that has been checked."""
     manifest, runtime = checked.manifest, checked.runtime.read_bytes()
     thresholds = _thresholds(manifest.rejection)
-    return litert.LiteRTPredictor(runtime, manifest.class_names, *thresholds, split=split)
+    return litert.LiteRTPredictor(runtime, manifest.class_names, *thresholds)
 
 
 def open_graph(path: Path) -> tuple[graphs.Graph, Metadata]:

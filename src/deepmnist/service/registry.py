@@ -143,7 +143,7 @@ class Registry:
                 f"{folder} is version {version} of '{source.name}', which {taken[version].folder} "
                 "is already; give it another name"
             )
-        predictor = prediction.open_bundle(bundle.load(folder), split=False)
+        predictor = prediction.open_bundle(bundle.load(folder))
         predictor.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # runs, or is no model
         self.metrics.loaded("loaded")
         return self._served(source.name, version, predictor, folder)
