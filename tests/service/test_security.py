@@ -6,6 +6,7 @@ import hmac
 import io
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from deepmnist.errors import ConfigError
 from deepmnist.service import security
+from deepmnist.service.app import PLAIN_POLICY
 from deepmnist.service.logs import Journal
 from tests.service.conftest import refusal
 
@@ -126,11 +128,21 @@ def test_every_answer_says_what_browsers_must_not_do(client: TestClient) -> None
     for response in (client.get("/v2"), client.get("/nothing"), client.post("/read")):
         headers = response.headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
-        assert headers["x-frame-options"] == "DENY"
         assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "server" not in headers
+
+
+def test_a_page_says_more_of_them(make: Callable[..., FastAPI]) -> None:
+    page = SimpleNamespace(content=b"<p>page", media_type="text/html")
+    site = {"index.html": page}
+    headers = TestClient(make(site=site)).get("/").headers
+    assert headers["content-security-policy"] == PLAIN_POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
 ORIGIN = {"origin": "https://there.example"}

@@ -22,15 +22,20 @@ MAX_KEY_BYTES = 4096
 API_PREFIXES = ("/v1", "/v2", "/read", "/metrics")  # what a key guards
 OPEN = ("/v2/health/",)  # and what it does not: probes carry no key
 
+POLICY = b"content-security-policy"
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+OF_PAGES = (
+    *HEADERS,
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 )
-POLICY = b"content-security-policy"
-NOTHING = (POLICY, b"default-src 'none'; frame-ancestors 'none'")  # for what is no page
+# What is no page runs nothing and is framed by nobody; the headers of pages would tell it nothing
+# more, and each costs a request some microseconds.
+OF_ANSWERS = (*HEADERS, (POLICY, b"default-src 'none'; frame-ancestors 'none'"))
 CORS_HEADERS = (
     "Authorization",
     "Content-Type",
@@ -127,9 +132,9 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message["headers"])
-                own_policy = any(name == POLICY for name, _ in headers)
-                message["headers"] = headers + list(HEADERS) + ([] if own_policy else [NOTHING])
+                headers = message["headers"]
+                is_page = any(name == POLICY for name, _ in headers)
+                message["headers"] = [*headers, *(OF_PAGES if is_page else OF_ANSWERS)]
             await send(message)
 
         await self.app(scope, receive, with_headers)
