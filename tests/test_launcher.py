@@ -89,8 +89,8 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> type[FakeAttempt]:
     from contextlib import nullcontext
 
     FakeAttempt.failures, FakeAttempt.works = [], []
-    monkeypatch.setattr(launcher, "_ray", lambda: None)
-    monkeypatch.setattr(launcher.on_ray, "connected", lambda *given: nullcontext())
+    monkeypatch.setattr(launcher.connection, "ray", lambda needed_for: None)
+    monkeypatch.setattr(launcher.connection, "made", lambda *given: nullcontext())
     monkeypatch.setattr(launcher, "_Attempt", FakeAttempt)
     return FakeAttempt
 
