@@ -23,6 +23,7 @@ COLUMNS = 3
 PANEL_INCHES = (3.6, 3.0)
 DOTS_PER_INCH = 130
 MARGIN = 0.05  # of an axis, at each end
+LONG = 50  # an end of an axis, times the other: more numbers would touch
 WIDE = 5.0  # largest loss by smallest, from which on the axis counts by factors
 
 
@@ -85,7 +86,7 @@ def _axes(axes: Axes, name: str, dimension: Dimension, losses: list[float]) -> N
         axes.set_xlim(-0.5, len(dimension.values) - 0.5)
     else:
         if dimension.log:
-            _by_factors(axes)
+            _by_factors(axes, dimension.high / dimension.low)
         axes.set_xlim(*_limits(dimension))
     if min(losses) > 0 and max(losses) / min(losses) > WIDE:
         axes.set_yscale("log")
@@ -93,12 +94,12 @@ def _axes(axes: Axes, name: str, dimension: Dimension, losses: list[float]) -> N
         axes.set_ylabel("validation loss, nats")
 
 
-def _by_factors(axes: Axes) -> None:
-    """A logarithmic axis whose numbers can be read: 0.001, 0.002, 0.005."""
+def _by_factors(axes: Axes, span: float) -> None:
+    """A logarithmic axis whose numbers can be read: 0.001, 0.002, 0.005; fewer on a long one."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if span < LONG else (1.0,)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, place: shown(float(value))))
     axes.xaxis.set_minor_locator(NullLocator())
 
