@@ -61,3 +61,7 @@ def test_nearest_names_every_known_name(given_name: str, names: list[str]) -> No
 def test_a_missing_extra_survives_the_way_from_another_process() -> None:
     error = pickle.loads(pickle.dumps(MissingExtraError("scoring", "cluster")))  # noqa: S301
     assert str(error) == "scoring needs the extra 'cluster': pip install 'deepmnist[cluster]'"
+
+
+def test_what_others_wrote_becomes_one_line_without_control_marks() -> None:
+    assert errors.one_line(ValueError("a\nb\x1b[31mé\u202e")) == "a?b?[31mé?"

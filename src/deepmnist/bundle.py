@@ -17,7 +17,7 @@ import msgspec
 
 from deepmnist import atomic
 from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, one_line
 
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
@@ -191,8 +191,7 @@ def _read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "".join(mark if mark.isprintable() else "?" for mark in str(error))
-        raise BundleError(f"{path} is no valid manifest: {reason}") from error
+        raise BundleError(f"{path} is no valid manifest: {one_line(error)}") from error
 
 
 def _verify(folder: Path, name: str, record: FileRecord) -> None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from deepmnist import images, pictures, reader
 from deepmnist.data.dataset import Dataset
 from deepmnist.data.folder import visible
-from deepmnist.errors import DataError, PictureError, nearest
+from deepmnist.errors import DataError, PictureError, nearest, one_line
 from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
 
 MAX_CORRECTIONS = 100_000
@@ -210,9 +210,8 @@ def _pages(file: Path) -> list[_Page]:
     try:
         return msgspec.json.decode(text, type=list[_Page])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "".join(mark if mark.isprintable() else "?" for mark in str(error))
         raise DataError(
-            f"{file} is no JSON as `deepmnist read --format json` prints it: {reason}"
+            f"{file} is no JSON as `deepmnist read --format json` prints it: {one_line(error)}"
         ) from error
 
 

@@ -96,6 +96,11 @@ class MissingExtraError(DeepMNISTError):
         return type(self), self._given
 
 
+def one_line(text: object) -> str:
+    """What others wrote, such as a library's error, fit for the one line of a message."""
+    return "".join(mark if mark.isprintable() else "?" for mark in str(text))
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, and all of them."""
     names = sorted(allowed)

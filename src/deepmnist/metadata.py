@@ -12,7 +12,7 @@ import msgspec
 
 from deepmnist.bundle import Manifest, RejectionRecord
 from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, one_line
 
 KEY = "deepmnist"  # its name within a file
 SCHEMA_VERSION = 1
@@ -82,8 +82,7 @@ def decoded(text: bytes | None, name: str) -> Metadata:
         if version == SCHEMA_VERSION:
             return _checked(msgspec.json.decode(text, type=Metadata), name)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "".join(mark if mark.isprintable() else "?" for mark in str(error))
-        raise BundleError(f"{name} tells of itself what cannot be: {reason}") from error
+        raise BundleError(f"{name} tells of itself what cannot be: {one_line(error)}") from error
     raise BundleError(
         f"{name} has metadata of schema version {version}; this deepmnist reads {SCHEMA_VERSION}; "
         "upgrade deepmnist, or export the model anew"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from deepmnist import atomic
-from deepmnist.errors import DataError, MissingExtraError, StorageError
+from deepmnist.errors import DataError, MissingExtraError, StorageError, one_line
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -107,8 +107,7 @@ def shown(path: str) -> str:
 def reason(error: BaseException) -> str:
     """Why, in one line of bounded length."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    line = " ".join(str(text).split())
-    return "".join(mark if mark.isprintable() else "?" for mark in line[:200])
+    return one_line(" ".join(str(text).split())[:200])
 
 
 def _writer() -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deepmnist import images as contract
 from deepmnist import pictures
 from deepmnist.contract import SIDE
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, one_line
 from deepmnist.prediction import check_images
 from deepmnist.rejection import Scores
 from deepmnist.service.failures import Refusal
@@ -50,11 +50,6 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
         return decode(body)
     except INVALID as error:
         raise Refusal(400, f"the body is no request of this form: {one_line(error)}") from None
-
-
-def one_line(error: Exception) -> str:
-    """An exception's text, fit for one line."""
-    return "".join(mark if mark.isprintable() else "?" for mark in str(error))
 
 
 def inputs() -> list[TensorMetadata]:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from deepmnist import atomic
-from deepmnist.errors import ConfigError, RunError
+from deepmnist.errors import ConfigError, RunError, one_line
 from deepmnist.sweeping.space import Space, Values
 
 RECORD = "sweep.json"
@@ -144,7 +144,7 @@ def _read(path: Path, kind: type[Record], then: str) -> Record:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {_printable(error)}; {then}") from error
+        raise RunError(f"{path} is damaged: {one_line(error)[:300]}; {then}") from error
 
 
 def _read_trial(path: Path, space: Space) -> Trial:
@@ -153,16 +153,14 @@ def _read_trial(path: Path, space: Space) -> Trial:
     try:
         space.config(trial.values)
     except ConfigError as error:
-        raise RunError(f"{path} is no trial of this sweep: {_printable(error)}; {then}") from error
+        raise RunError(
+            f"{path} is no trial of this sweep: {one_line(error)[:300]}; {then}"
+        ) from error
     if trial.number != int(path.stem):
         raise RunError(f"{path} tells of trial {trial.number}; {then}")
     if trial.state == "finished" and None in (trial.loss, trial.accuracy, trial.seconds):
         raise RunError(f"{path} is finished and has no loss, accuracy or seconds; {then}")
     return trial
-
-
-def _printable(error: Exception) -> str:
-    return "".join(mark if mark.isprintable() else "?" for mark in str(error))[:300]
 
 
 def _write(path: Path, record: Asked | Trial) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import Corpus, Dataset
 from deepmnist.data.shards.images import HEADER_BYTES, IMAGE_BYTES, Shard, ShardedImages, ShardFiles
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, one_line
 
 SCHEMA_VERSION = 1
 INDEX = "shards.json"
@@ -159,8 +159,7 @@ def _decoded(path: Path, text: bytes) -> Index:
             )
         return msgspec.json.decode(text, type=Index)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        reason = "".join(mark if mark.isprintable() else "?" for mark in str(error))
-        raise DataError(f"{path} is no index of shards: {reason[:200]}; {ANEW}") from error
+        raise DataError(f"{path} is no index of shards: {one_line(error)[:200]}; {ANEW}") from error
 
 
 def _dataset(folder: Path, index: Index, part: str, name: str) -> Dataset | None:
