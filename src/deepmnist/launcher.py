@@ -17,9 +17,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from deepmnist import display, runfolder
-from deepmnist.cluster import connection, places
+from deepmnist.cluster import connection, sharing
 from deepmnist.data import DEFAULT, SOURCES
-from deepmnist.errors import ConfigError, DeepMNISTError, LostError, RunError
+from deepmnist.errors import ConfigError, LostError, RunError
 from deepmnist.recipes import DEFAULT_RECIPE
 from deepmnist.roster import Roster
 from deepmnist.runfolder import Result
@@ -113,15 +113,8 @@ class _Attempt:
         self._show(screen)
 
     def _result(self, task: Any, index: int) -> Any:
-        try:
-            return self.ray.get(task)
-        except self.ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
-                raise error.cause from error
-            kind, why = type(error.cause).__name__, places.reason(error.cause)
-            raise RunError(f"worker {index} failed: {kind}: {why}") from error
-        except self.ray.exceptions.RayError as error:
-            raise LostError(f"worker {index} was lost: {places.reason(error)}") from error
+        """What `train` does about a lost worker, it says itself."""
+        return connection.result(self.ray, task, f"worker {index}", advice="")
 
 
 class _Worker:
@@ -209,12 +202,12 @@ def cores_each(nodes: Sequence[int], count: int) -> int:
 
     ConfigError where there are fewer cores than workers.
     """
-    for cores in range(max(nodes, default=0), 0, -1):
-        if sum(node // cores for node in nodes) >= count:
-            return cores
-    raise ConfigError(
-        f"--workers {count}: the cluster has {sum(nodes)} cores; give at most as many workers"
-    )
+    cores = sharing.most_cores(nodes, count)
+    if not cores:
+        raise ConfigError(
+            f"--workers {count}: the cluster has {sum(nodes)} cores; give at most as many workers"
+        )
+    return cores
 
 
 def _placed(ray: Any, count: int, cores: int) -> list[Any]:

@@ -38,3 +38,10 @@ def test_more_at_once_than_cores_are_refused() -> None:
     for parallel in (None, 1):
         with pytest.raises(RunError, match="no node of the cluster has a core"):
             sharing.shares([], parallel)
+
+
+def test_cores_are_the_most_that_every_one_can_have() -> None:
+    assert sharing.most_cores([8, 2], 2) == 4
+    assert sharing.most_cores([0, 3], 3) == 1
+    assert sharing.most_cores([2, 1], 4) == 0
+    assert sharing.most_cores([], 1) == 0

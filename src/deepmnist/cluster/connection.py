@@ -18,6 +18,7 @@ from deepmnist.cluster import places
 from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
 
 CONNECT_S = 10  # for an address to answer at all
+GO_ON = "; the same command goes on with what is missing"
 START_S = 45  # for Ray to connect, or to start on this machine; it gives up itself at 60
 
 
@@ -90,8 +91,11 @@ def cores(ray: Any) -> list[int]:
     return [count for count in nodes if count > 0]
 
 
-def result(ray: Any, task: Any, what: str) -> Any:
-    """A task's result; what went wrong there is raised here, in one line."""
+def result(ray: Any, task: Any, what: str, advice: str = GO_ON) -> Any:
+    """A task's result; what went wrong there is raised here, in one line.
+
+    LostError, with `advice` behind it, where its worker or node is gone.
+    """
     try:
         return ray.get(task)
     except ray.exceptions.RayTaskError as error:
@@ -100,10 +104,7 @@ def result(ray: Any, task: Any, what: str) -> Any:
         kind = type(error.cause).__name__
         raise RunError(f"{what} failed: {kind}: {places.reason(error.cause)}") from error
     except ray.exceptions.RayError as error:
-        raise LostError(
-            f"{what} was lost: {places.reason(error)}; "
-            "the same command goes on with what is missing"
-        ) from error
+        raise LostError(f"{what} was lost: {places.reason(error)}{advice}") from error
 
 
 def check_versions(where: str, wanted: dict[str, str], found: dict[str, str]) -> None:
