@@ -108,7 +108,8 @@ def _trained(ray: Any, errand: Errand, given: sharing.Shares, *data: Dataset) ->
     while under_way:
         (finished, *_), _ = ray.wait(list(under_way), num_returns=1)
         number = under_way.pop(finished)
-        connection.result(ray, finished, f"member {number}")
+        again = f"; continue with: deepmnist train --resume {errand.folder}"
+        connection.result(ray, finished, f"member {number}", advice=again)
         yield number
         under_way |= {task.remote(told, n, *parts): n for n in islice(left, 1)}
 
