@@ -51,6 +51,20 @@ def test_the_same_command_scores_what_is_missing_alone(
     assert score(shards, out).rows == 0
 
 
+@pytest.mark.parametrize("done", [[], [2], [0, 3, 5]])
+def test_the_weight_left_is_that_of_what_is_missing(
+    score: Callable[..., Any], shards: Path, tmp_path: Path, model: Any, done: list[int]
+) -> None:
+    out = tmp_path / "out"
+    if done:
+        score(shards, out)
+    for part in set(range(SHARDS)) - set(done) if done else []:
+        (out / tables.part_name(part)).unlink()
+    with job.begun(str(shards), str(out), model, None, read=False) as begun:
+        assert begun.done == set(done)
+        assert begun.weight == sum(part.weight for part in begun.missing()) > 0
+
+
 def test_what_killed_writers_left_is_removed(
     score: Callable[..., Any], shards: Path, tmp_path: Path
 ) -> None:

@@ -56,8 +56,7 @@ def score(
         if begun.passed_over and not quiet:
             other = f"{begun.passed_over:,} files of other kinds, such as {begun.example}"
             print(f"note: passed over {other}", file=sys.stderr)
-        weight = sum(part.weight for part in begun.missing())
-        shown = progress.choose(weight, begun.manifest.parts, len(begun.done), quiet)
+        shown = progress.choose(begun.weight, begun.manifest.parts, len(begun.done), quiet)
         try:
             total = _scored(begun, shown, local, cluster, workers)
         finally:

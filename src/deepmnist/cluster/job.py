@@ -51,6 +51,12 @@ class Begun:
             part for part in plan.parts(places.at(self.job.out)) if part.number not in self.done
         )
 
+    @property
+    def weight(self) -> int:
+        """Of the parts that are not done; the plan is read only where some are."""
+        every = plan.parts(places.at(self.job.out)) if self.done else ()
+        return self.manifest.weight - sum(p.weight for p in every if p.number in self.done)
+
 
 @contextmanager
 def begun(
