@@ -132,10 +132,9 @@ def record_of_chief(workers: Workers, folder: Path) -> RunRecord:
     def unpack(content: bytes) -> RunRecord:
         return msgspec.json.decode(content, type=RunRecord)
 
-    def read() -> RunRecord:
-        return runfolder.read_record(folder)
-
-    return joint.from_chief(workers, read, msgspec.json.encode, unpack)
+    return joint.from_chief(
+        workers, lambda: runfolder.read_record(folder), msgspec.json.encode, unpack
+    )
 
 
 def finished_of_chief(workers: Workers, folder: Path) -> Result | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -13,12 +14,18 @@ PACKAGES = ("deepmnist", "numpy", "keras", "tensorflow-cpu", "tensorflow", "ai-e
 
 def versions() -> dict[str, str]:
     """Installed versions of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    # tensorflow-cpu and tensorflow stand in for each other
+    return {"python": platform.python_version(), **installed(PACKAGES)}
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of `packages` that are installed."""
+    found = {}
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            continue  # tensorflow-cpu and tensorflow stand in for each other
+            continue
     return found
 
 

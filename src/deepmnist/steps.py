@@ -69,7 +69,7 @@ def compile_chunk(
         pixels = tf.cast(images, tf.float32) / 255.0
         if config.augments:
             seed = tf.stack([config.seed, step])
-            pixels = augment(pixels, seed, config, None if own.whole else own)
+            pixels = augment(pixels, seed, config, own)
         targets = _targets(labels, classes, config.label_smoothing)
         if teacher is not None:
             targets = _taught(targets, teacher(pixels, training=False), config)

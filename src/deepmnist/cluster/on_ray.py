@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from importlib import metadata
 from itertools import islice
 from typing import Any
 
+from deepmnist import machine
 from deepmnist.cluster import connection, places, plan
 from deepmnist.cluster.job import Begun, Job
 from deepmnist.cluster.progress import Progress
@@ -89,13 +89,7 @@ def _scorer(sha256: str, coverage: float | None, read: bool, kept: _Kept) -> Sco
 
 def versions() -> dict[str, str]:
     """What decides an answer, and in which version it is here."""
-    found = {}
-    for package in DECIDING:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "none"
-    return found
+    return {**dict.fromkeys(DECIDING, "none"), **machine.installed(DECIDING)}
 
 
 def _check_nodes(ray: Any, begun: Begun) -> None:

@@ -123,12 +123,7 @@ class Ledger:
         self.trials[trial.number] = trial
 
 
-def best(trials: dict[int, Trial]) -> Trial | None:
-    """The finished trial of the lowest loss; the earlier of two alike."""
-    return next(iter(ranked(trials)), None)
-
-
 def ranked(trials: dict[int, Trial]) -> list[Trial]:
-    """Finished trials, the best first."""
+    """Finished trials, the best first; of two alike the earlier."""
     finished = [each for each in trials.values() if each.state == "finished"]
     return sorted(finished, key=lambda each: (each.loss, each.number))
