@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import gzip
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
+from deepmnist.data.headers import IMAGES_MAGIC, LABELS_MAGIC, header
 from deepmnist.data.resizing import to_side
 from deepmnist.errors import DataError
 
-IMAGES_MAGIC = 0x00000803  # two zero bytes, 08 for unsigned bytes, 03 dimensions
-LABELS_MAGIC = 0x00000801
 GZIP_MAGIC = b"\x1f\x8b"
 PARTS = {"train": "train", "test": "t10k"}  # how the published files call the two parts
 
@@ -141,29 +139,6 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path} is damaged: {error}; get it again") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-class Readable(Protocol):
-    """What gives bytes in order."""
-
-    def read(self, count: int, /) -> bytes:
-        """So many, fewer at the end."""
-        ...
-
-
-def header(file: Readable, path: Path | str, magic: int, dimensions: int) -> tuple[int, ...]:
-    """The shape that a file's first bytes claim. DataError where they are no header."""
-    wanted = 4 * (1 + dimensions)
-    start = file.read(wanted)
-    if len(start) < wanted:
-        raise DataError(f"{path} is truncated: {len(start)} bytes, its header alone has {wanted}")
-    found, *shape = struct.unpack(f">{1 + dimensions}I", start)
-    if found != magic:
-        kind = "images" if magic == IMAGES_MAGIC else "labels"
-        raise DataError(
-            f"{path} is no IDX file of {kind}: its magic number is 0x{found:08x}, not 0x{magic:08x}"
-        )
-    return tuple(shape)
 
 
 def _body(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

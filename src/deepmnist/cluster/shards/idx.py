@@ -14,23 +14,22 @@ from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import IMAGE, PART_WEIGHT, Images, Kind, Piece, Read, Unreadable
 from deepmnist.cluster.shards import streams
 from deepmnist.contract import SIDE
-from deepmnist.data import idx
+from deepmnist.data import headers, idx
+from deepmnist.data.headers import IMAGE_BYTES, IMAGES_HEADER_BYTES, IMAGES_MAGIC
 
-HEADER_BYTES = 16
-IMAGE_BYTES = SIDE * SIDE
 BLOCK_ROWS = 4_096
 
 
 def cut(place: Place, entry: Entry) -> Iterator[Piece]:
     """The pieces of a file. DataError where its header is none."""
     with streams.opened(place, entry.path) as stream:
-        count, *shape = idx.header(stream, entry.path, idx.IMAGES_MAGIC, 3)
+        count, *shape = headers.header(stream, entry.path, IMAGES_MAGIC, 3)
         packed = stream.packed
-    if packed or shape != [SIDE, SIDE] or entry.size < HEADER_BYTES + IMAGE_BYTES:
+    if packed or shape != [SIDE, SIDE] or entry.size < IMAGES_HEADER_BYTES + IMAGE_BYTES:
         weight = IMAGE * min(count, entry.size * idx.MAX_DEFLATE_RATIO // IMAGE_BYTES)
         yield Piece(entry.path, Kind.idx, entry.size, entry.modified_ns, weight=weight)
         return
-    held = (entry.size - HEADER_BYTES) // IMAGE_BYTES
+    held = (entry.size - IMAGES_HEADER_BYTES) // IMAGE_BYTES
     for start in range(0, min(count, held), PART_WEIGHT):
         stop = min(start + PART_WEIGHT, count, held)
         yield Piece(
@@ -47,7 +46,7 @@ def cut(place: Place, entry: Entry) -> Iterator[Piece]:
 def rows(place: Place, piece: Piece) -> Iterator[Read]:
     """The images of a piece, and what is missing or too many. DataError where the header is bad."""
     with streams.opened(place, piece.path) as stream:
-        count, *shape = idx.header(stream, piece.path, idx.IMAGES_MAGIC, 3)
+        count, *shape = headers.header(stream, piece.path, IMAGES_MAGIC, 3)
         if shape != [SIDE, SIDE]:
             size = "x".join(map(str, shape))
             yield Unreadable(piece.path, 1, count, f"images are {size}; they must be {SIDE}x{SIDE}")

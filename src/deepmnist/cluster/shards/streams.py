@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from deepmnist.cluster import places
 from deepmnist.cluster.places import Place
+from deepmnist.data.idx import GZIP_MAGIC
 
-GZIP_MAGIC = b"\x1f\x8b"
 READ_BYTES = 2**18
 
 

@@ -8,7 +8,6 @@ is and not kept. Threads may share it. It knows rows and bytes; it knows no labe
 from __future__ import annotations
 
 import hashlib
-import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -21,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
+from deepmnist.data.headers import IMAGE_BYTES, IMAGES_HEADER_BYTES, images_header
 from deepmnist.data.rows import AllBut
 from deepmnist.errors import DataError
 from deepmnist.order import BLOCK_ROWS, LANES, WINDOW_ROWS
 
-IMAGE_BYTES = SIDE * SIDE
-HEADER_BYTES = 16
 MAX_OPEN = 32  # files
 KEPT_BLOCKS = (
     WINDOW_ROWS // BLOCK_ROWS * 5 // 4 + 2 * LANES
@@ -40,11 +38,6 @@ class Shard:
     path: Path
     rows: int
     sha256: str
-
-
-def header(rows: int) -> bytes:
-    """The first bytes of an IDX file of so many images."""
-    return struct.pack(">4I", 0x803, rows, SIDE, SIDE)
 
 
 class ShardFiles:
@@ -73,7 +66,7 @@ class ShardFiles:
         view = into.data.cast("B")
         try:
             file = self._opened(number)
-            file.seek(HEADER_BYTES + skipped * IMAGE_BYTES)
+            file.seek(IMAGES_HEADER_BYTES + skipped * IMAGE_BYTES)
             while held < len(view):  # a system gives no more than 2 GiB at once
                 got = file.readinto(view[held:])  # type: ignore[attr-defined]
                 if not got:
@@ -89,7 +82,7 @@ class ShardFiles:
             return self._open[number]
         shard = self.shards[number]
         file = shard.path.open("rb", buffering=0)
-        if file.read(HEADER_BYTES) != header(shard.rows):
+        if file.read(IMAGES_HEADER_BYTES) != images_header(shard.rows):
             file.close()
             raise DataError(
                 f"{shard.path} does not begin as an IDX file of {shard.rows:,} images of "

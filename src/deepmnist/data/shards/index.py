@@ -8,7 +8,6 @@ Labels are loaded, a byte an image; images stay where they are (images.py).
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +18,18 @@ from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import Corpus, Dataset
-from deepmnist.data.shards.images import HEADER_BYTES, IMAGE_BYTES, Shard, ShardedImages, ShardFiles
+from deepmnist.data.headers import (
+    IMAGE_BYTES,
+    IMAGES_HEADER_BYTES,
+    LABELS_HEADER_BYTES,
+    labels_header,
+)
+from deepmnist.data.shards.images import Shard, ShardedImages, ShardFiles
 from deepmnist.errors import DataError, one_line
 
 SCHEMA_VERSION = 1
 INDEX = "shards.json"
 MAX_INDEX_BYTES = 2**27  # of a million shards
-LABELS_HEADER_BYTES = 8
 PARTS = ("train", "test")
 MAX_ROWS = 2**31 - 1  # of a shard
 ANEW = "make it anew with `deepmnist data shard`"
@@ -135,11 +139,6 @@ def paths_of(folder: Path, part: str, number: int, count: int) -> tuple[Path, Pa
     return folder / f"{stem}-images-idx3-ubyte", folder / f"{stem}-labels-idx1-ubyte"
 
 
-def labels_header(rows: int) -> bytes:
-    """The first bytes of an IDX file of so many labels."""
-    return struct.pack(">2I", 0x801, rows)
-
-
 def sha256(path: Path) -> str:
     """Of a file, read a piece at a time. DataError where it cannot be."""
     try:
@@ -165,7 +164,7 @@ def _decoded(path: Path, text: bytes) -> Index:
 def _dataset(folder: Path, index: Index, part: str, name: str) -> Dataset | None:
     shards, labelled = [], []
     for images, labels, record in files(folder, index, part):
-        _check_size(images, HEADER_BYTES + record.rows * IMAGE_BYTES)
+        _check_size(images, IMAGES_HEADER_BYTES + record.rows * IMAGE_BYTES)
         _check_size(labels, LABELS_HEADER_BYTES + record.rows)
         shards.append(Shard(images, record.rows, record.images + record.labels))
         labelled.append((labels, record.rows))

@@ -25,16 +25,20 @@ from numpy.typing import NDArray
 
 from deepmnist import atomic
 from deepmnist.data.dataset import SMALL_SET, VALIDATION_IMAGES, Dataset, split_validation
+from deepmnist.data.headers import (
+    IMAGE_BYTES,
+    IMAGES_HEADER_BYTES,
+    LABELS_HEADER_BYTES,
+    images_header,
+    labels_header,
+)
 from deepmnist.data.loading import load
-from deepmnist.data.shards.images import HEADER_BYTES, IMAGE_BYTES, header
 from deepmnist.data.shards.index import (
     INDEX,
-    LABELS_HEADER_BYTES,
     MAX_ROWS,
     Index,
     Made,
     ShardRecord,
-    labels_header,
     paths_of,
     read_index,
     sha256,
@@ -190,7 +194,7 @@ def _write_parts(
 def _record(paths: tuple[Path, Path], bounds: tuple[int, int]) -> ShardRecord | None:
     """Of a shard that is there already; None where one of its files is not."""
     rows = bounds[1] - bounds[0]
-    sizes = HEADER_BYTES + rows * IMAGE_BYTES, LABELS_HEADER_BYTES + rows
+    sizes = IMAGES_HEADER_BYTES + rows * IMAGE_BYTES, LABELS_HEADER_BYTES + rows
     for path, size in zip(paths, sizes, strict=True):
         if not path.is_file() or path.stat().st_size != size:
             return None
@@ -209,7 +213,7 @@ def _write(paths: tuple[Path, Path], part: _Part, bounds: tuple[int, int]) -> Sh
             labels.append(own.tobytes())
             yield found.tobytes()
 
-    hashes = [_write_file(paths[0], header(rows), images())]
+    hashes = [_write_file(paths[0], images_header(rows), images())]
     hashes.append(_write_file(paths[1], labels_header(rows), iter(labels)))
     return ShardRecord(rows, *hashes)
 
