@@ -16,23 +16,14 @@ import deepmnist
 from deepmnist import display
 from deepmnist.batches import Plan
 from deepmnist.display import LINE_EVERY_S, Lines, Silent, Terminal
+from tests.clock import Clock
 
 PLAN = Plan(n=1_000, batch_size=10, steps=400, seed=0)
 
 
-class Clock:
-    """time.monotonic for a test: it stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(0.0)
     monkeypatch.setattr(display, "time", clock)
     return clock
 

@@ -13,10 +13,10 @@ import pytest
 
 from deepmnist import checkpoints, display, history, members, recipes, runfolder, training
 from deepmnist.runfolder import RunRecord
+from tests import records
 from tests.squares import squares
 
 TRAINING, VALIDATION = squares(80), squares(40, seed=1)
-SMALL: dict[str, Any] = {"steps": 8, "batch_size": 16, "precision": "float32", "dropout": 0.3}
 MEMBERS = 3
 
 
@@ -31,16 +31,7 @@ class Heard(display.Silent):
 
 
 def record(tensorboard: bool = False, **overrides: Any) -> RunRecord:
-    return RunRecord(
-        dataset=None,
-        data_dir=None,
-        resize=False,
-        fallback=False,
-        identity="0" * 64,
-        config=recipes.configure("fast", **{**SMALL, "members": MEMBERS, **overrides}),
-        tensorboard=tensorboard,
-        versions={},
-    )
+    return records.small(tensorboard, **{"members": MEMBERS, **overrides})
 
 
 def train(folder: Path, **overrides: Any) -> training.Trained:
@@ -83,7 +74,7 @@ def test_members_have_checkpoints_and_lines_of_their_own(
     for name in found:
         last = checkpoints.latest(folder / runfolder.CHECKPOINTS / name)
         assert last is not None
-        assert last.step == SMALL["steps"]
+        assert last.step == records.SMALL["steps"]
     assert lines(folder) == sorted(lines(folder))
     assert {member for member, _ in lines(folder)} == {1, 2, 3}
 
@@ -145,7 +136,7 @@ def test_a_run_stopped_in_any_member_resumes_to_the_same_weights(
     assert same(trained.model, whole[1].model)
     assert lines(tmp_path) == sorted(set(lines(tmp_path)))  # none twice, none out of order
     last = {member: step for member, step in lines(tmp_path)}
-    assert last == dict.fromkeys((1, 2, 3), SMALL["steps"])
+    assert last == dict.fromkeys((1, 2, 3), records.SMALL["steps"])
 
 
 def test_a_finished_member_is_restored_and_never_trained_or_saved_again(

@@ -74,7 +74,7 @@ class Lines(Silent):
         self._validation = ""
 
     def message(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        say(self._console, text)
 
     def warning(self, text: str) -> None:
         _warn(self._console, text)
@@ -123,6 +123,11 @@ class Terminal(Lines):
 
     def end(self) -> None:
         self._bar.stop()
+
+
+def say(console: Console, text: str) -> None:
+    """A line as it is: no tag of Rich's, and not broken."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def bar(console: Console) -> Bar:

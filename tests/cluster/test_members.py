@@ -19,26 +19,17 @@ from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.errors import ConfigError, MissingExtraError, TrainingError
 from deepmnist.runfolder import RunRecord
+from tests import records
 from tests.cluster.processes import working
 from tests.squares import squares
 
 TRAINING, VALIDATION = squares(80), squares(40, seed=1)
-SMALL: dict[str, Any] = {"steps": 8, "batch_size": 16, "precision": "float32", "dropout": 0.3}
 MEMBERS = 2
 CORES = os.cpu_count() or 1  # those that TensorFlow takes where it is not told
 
 
 def record(**overrides: Any) -> RunRecord:
-    return RunRecord(
-        dataset=None,
-        data_dir=None,
-        resize=False,
-        fallback=False,
-        identity="0" * 64,
-        config=recipes.configure("fast", **{**SMALL, "members": MEMBERS, **overrides}),
-        tensorboard=False,
-        versions={},
-    )
+    return records.small(**{"members": MEMBERS, **overrides})
 
 
 def in_turn(folder: Path) -> training.Trained:
@@ -165,7 +156,7 @@ def test_members_at_once_are_those_in_turn_though_a_worker_is_killed(
         place = tmp_path / runfolder.CHECKPOINTS / f"member-{number:02d}"
         last = checkpoints.latest(place)
         assert last is not None
-        assert last.step == SMALL["steps"]
+        assert last.step == records.SMALL["steps"]
     assert same(in_turn(tmp_path), whole)
     assert {line["member"] for line in history.read(tmp_path)} == {1, 2}
 

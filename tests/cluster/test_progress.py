@@ -11,16 +11,7 @@ from deepmnist import display
 from deepmnist.cluster import progress
 from deepmnist.cluster.progress import Lines, Progress, Terminal
 from deepmnist.cluster.records import Kind, Part, Piece
-
-
-class Clock:
-    """time.monotonic for a test."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture

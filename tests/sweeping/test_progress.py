@@ -9,16 +9,8 @@ from rich.console import Console
 
 from deepmnist.sweeping import progress
 from deepmnist.sweeping.progress import Lines, Progress, Terminal
+from tests.clock import Clock
 from tests.sweeping.trials import curve, trial
-
-
-class Clock:
-    """A time that a test sets."""
-
-    now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class Lines(Progress):
     def _tell(self) -> None:
         if time.monotonic() - self._last >= display.LINE_EVERY_S:
             self._last = time.monotonic()
-            self._console.print(self.text, highlight=False, markup=False, soft_wrap=True)
+            display.say(self._console, self.text)
 
 
 class Terminal(Progress):

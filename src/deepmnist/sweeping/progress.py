@@ -84,11 +84,7 @@ class Lines(Progress):
         super().ended(trial)
         left = self.seconds_left
         wait = f"; {left:.0f} s left" if left and self.over < self.wanted else ""
-        self.say(f"trial {trial.number} of {self.wanted}: {outcome(trial)}{wait}")
-
-    def say(self, text: str) -> None:
-        """Text as it is: no tag of Rich's."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        display.say(self.console, f"trial {trial.number} of {self.wanted}: {outcome(trial)}{wait}")
 
 
 class Terminal(Lines):
