@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import deepmnist
+from deepmnist import cli
 from deepmnist.bundle import Bundle
 
 TRAINING_ONLY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "pyarrow")
@@ -42,18 +43,7 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
-COMMANDS = (
-    "train",
-    "evaluate",
-    "predict",
-    "read",
-    "score",
-    "improve",
-    "export",
-    "serve",
-    "data",
-    "sweep",
-)
+COMMANDS = [each.name for each in (*cli.app.registered_commands, *cli.app.registered_groups)]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])

@@ -13,25 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, recipes
+from deepmnist import recipes
 from deepmnist.cli import train as train_command
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def deepmnist(monkeypatch, capsys, tmp_path):
-    """Run a command in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["deepmnist", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return run
 
 
 def seven(path: Path) -> Path:

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from deepmnist import bundle, cli, metadata
+from deepmnist import bundle, metadata
 from deepmnist.bundle import Bundle
 from deepmnist.cli import export
 from deepmnist.errors import FetchError
 from deepmnist.export.exporting import FORMATS
 from deepmnist.page import runtime
-
-
-@pytest.fixture
-def deepmnist(monkeypatch, capsys, tmp_path):
-    """Run the command in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["deepmnist", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            sys.exit(cli.main())
-        return int(stopped.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 def test_an_export_is_told_as_a_table_and_can_be_evaluated(deepmnist, knowing: Bundle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import bundle, cli, data, recipes
+from deepmnist import bundle, data, recipes
 from deepmnist.bundle import Bundle, Manifest
 from deepmnist.cli import improve
 from deepmnist.errors import ForgettingError
@@ -48,24 +48,15 @@ def fake(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> FakeImprovement
 
 
 @pytest.fixture
-def deepmnist(monkeypatch, capsys, tmp_path):
+def improving(deepmnist, tmp_path):
     """Run the command in a folder with one corrected picture: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "right" / "7").mkdir(parents=True)
     Image.fromarray(page("7")).save(tmp_path / "right" / "7" / "a.png")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["deepmnist", "improve", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return run
+    return partial(deepmnist, "improve")
 
 
-def test_the_table_gives_before_and_after(deepmnist, fake) -> None:
-    status, shown, told = deepmnist("--from", "right", "--out", "new")
+def test_the_table_gives_before_and_after(improving, fake) -> None:
+    status, shown, told = improving("--from", "right", "--out", "new")
     assert (status, told) == (0, "1 corrections in right\n")
     assert shown.splitlines() == [
         "read right             images           before            after",
@@ -79,16 +70,16 @@ def test_the_table_gives_before_and_after(deepmnist, fake) -> None:
     assert fake.asked["accept_loss"] is False
 
 
-def test_what_was_not_measured_or_learnt_is_said(deepmnist, fake) -> None:
+def test_what_was_not_measured_or_learnt_is_said(improving, fake) -> None:
     fake.held_out, fake.left_out = 0, 3
-    _, shown, _ = deepmnist("--from", "right", "--out", "new")
+    _, shown, _ = improving("--from", "right", "--out", "new")
     assert "corrections held out        0                -                -" in shown
     assert "left out: 3 corrections that say 'none', which the model cannot learn" in shown
 
 
-def test_json_gives_counts(deepmnist, fake) -> None:
+def test_json_gives_counts(improving, fake) -> None:
     options = ["--steps", "7", "--seed", "3", "--accept-loss", "--json"]
-    status, shown, _ = deepmnist("--from", "right", "--out", "new", *options)
+    status, shown, _ = improving("--from", "right", "--out", "new", *options)
     assert status == 0
     assert json.loads(shown) == {
         "model": "new",
@@ -109,7 +100,7 @@ def test_json_gives_counts(deepmnist, fake) -> None:
 
 
 def test_mistakes_are_told_in_one_line_before_anything_is_loaded(
-    deepmnist, fake, monkeypatch, tmp_path
+    improving, fake, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setattr(
         improve.heavy, "import_module", lambda *named: pytest.fail("TensorFlow is loaded")
@@ -121,18 +112,18 @@ def test_mistakes_are_told_in_one_line_before_anything_is_loaded(
     Image.fromarray(np.full((50, 50), 200, np.uint8)).save(tmp_path / "right" / "7" / "b.png")
     cases.append((["--from", "right", "--out", "new"], "b.png is said to be 7, but nothing is"))
     for arguments, told in cases:
-        status, shown, errors = deepmnist(*arguments)
+        status, shown, errors = improving(*arguments)
         assert (status, shown) == (2, "")
         assert errors.startswith("error: ")
         assert told in errors
         assert errors.count("\n") == 1
 
 
-def test_a_refusal_is_one_line_and_status_2(deepmnist, fake, monkeypatch) -> None:
+def test_a_refusal_is_one_line_and_status_2(improving, fake, monkeypatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise ForgettingError("the improved model forgot")
 
     monkeypatch.setattr(fake, "improve", refuse, raising=False)
-    status, shown, errors = deepmnist("--from", "right", "--out", "new")
+    status, shown, errors = improving("--from", "right", "--out", "new")
     assert (status, shown) == (2, "")
     assert errors.splitlines()[-1] == "error: the improved model forgot"

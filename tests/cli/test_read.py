@@ -5,32 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import cli, prediction, reader
+from deepmnist import prediction, reader
 from tests.writing import PlainHandPredictor, page
 
 
 @pytest.fixture
-def deepmnist(monkeypatch, capsys, tmp_path):
-    """Run a command in an empty folder with a made-up model: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
+def read(deepmnist, monkeypatch):
+    """Run the command in an empty folder with a made-up model: (exit status, stdout, stderr)."""
     monkeypatch.setattr(prediction, "load", lambda path: PlainHandPredictor())
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        given = ["deepmnist", "read", *map(str, arguments), "--model", "any"]
-        monkeypatch.setattr(sys, "argv", given)
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return run
+    return lambda *arguments: deepmnist("read", *arguments, "--model", "any")
 
 
 @pytest.fixture
@@ -40,18 +29,18 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_table_gives_a_line_for_each_line(deepmnist, picture) -> None:
-    status, shown, errors = deepmnist(picture)
+def test_the_table_gives_a_line_for_each_line(read, picture) -> None:
+    status, shown, errors = read(picture)
     assert (status, errors) == (0, "")
     assert [line.split()[1] for line in shown.splitlines()] == ["2050", "394"]
 
 
-def test_boxes_are_in_pixels_of_a_photo_that_was_decoded_reduced(deepmnist, tmp_path) -> None:
+def test_boxes_are_in_pixels_of_a_photo_that_was_decoded_reduced(read, tmp_path) -> None:
     small = Image.fromarray(page("2050"))
     large = small.resize((small.width * 12, small.height * 12))
     large.save(tmp_path / "photo.jpg")
     assert max(large.size) >= 2 * reader.WORK_SIDE
-    _, shown, _ = deepmnist(tmp_path / "photo.jpg", "--format", "json")
+    _, shown, _ = read(tmp_path / "photo.jpg", "--format", "json")
     ((line,),) = [answer["lines"] for answer in json.loads(shown)]
     assert line["text"] == "2050"
     boxes = np.array([digit["box"] for digit in line["digits"]])
@@ -60,8 +49,8 @@ def test_boxes_are_in_pixels_of_a_photo_that_was_decoded_reduced(deepmnist, tmp_
     assert abs(boxes[:, 2].max() - ink[-1]) <= 24
 
 
-def test_json_is_a_list_of_pictures_of_lines_of_digits(deepmnist, picture) -> None:
-    status, shown, _ = deepmnist(picture, "--format", "json")
+def test_json_is_a_list_of_pictures_of_lines_of_digits(read, picture) -> None:
+    status, shown, _ = read(picture, "--format", "json")
     (answer,) = json.loads(shown)
     assert status == 0
     assert set(answer) == {"path", "lines"}
@@ -73,24 +62,24 @@ def test_json_is_a_list_of_pictures_of_lines_of_digits(deepmnist, picture) -> No
     assert digit["accepted"] is True
 
 
-def test_csv_gives_a_row_for_each_digit(deepmnist, picture) -> None:
-    _, shown, _ = deepmnist(picture, "--format", "csv")
+def test_csv_gives_a_row_for_each_digit(read, picture) -> None:
+    _, shown, _ = read(picture, "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(shown)))
     assert [(row["line"], row["digit"], row["label"]) for row in rows][:5] == [
         ("1", "1", "2"), ("1", "2", "0"), ("1", "3", "5"), ("1", "4", "0"), ("2", "1", "3"),
     ]  # fmt: skip
 
 
-def test_what_was_found_is_drawn(deepmnist, picture, tmp_path) -> None:
-    status, _, _ = deepmnist(picture, "--annotate", "out.png")
+def test_what_was_found_is_drawn(read, picture, tmp_path) -> None:
+    status, _, _ = read(picture, "--annotate", "out.png")
     assert status == 0
     drawn = np.asarray(Image.open(tmp_path / "out.png"))
     assert drawn.shape[2] == 3
     assert (np.ptp(drawn.astype(int), axis=2) > 100).sum() > 100  # boxes in colour
 
 
-def test_what_is_expected_decides(deepmnist, picture) -> None:
-    _, shown, _ = deepmnist(picture, "--expect", "4", "--expect", "20[67]0", "--format", "json")
+def test_what_is_expected_decides(read, picture) -> None:
+    _, shown, _ = read(picture, "--expect", "4", "--expect", "20[67]0", "--format", "json")
     first, second = json.loads(shown)[0]["lines"]
     assert first["text"] in {"2060", "2070"}
     assert second["text"] in {"2060", "2070"}  # the best that fits, far from likely
@@ -98,18 +87,18 @@ def test_what_is_expected_decides(deepmnist, picture) -> None:
     assert not all(digit["accepted"] for digit in second["digits"])
 
 
-def test_an_empty_picture_is_an_answer_and_a_note(deepmnist, tmp_path) -> None:
+def test_an_empty_picture_is_an_answer_and_a_note(read, tmp_path) -> None:
     Image.new("L", (200, 100), 200).save(tmp_path / "empty.png")
-    status, shown, notes = deepmnist("empty.png", "--format", "json")
+    status, shown, notes = read("empty.png", "--format", "json")
     assert (status, json.loads(shown)) == (0, [{"path": "empty.png", "lines": []}])
     assert notes == (
         "note: empty.png: nothing found: the picture is blank, or what is in it is no digit\n"
     )
 
 
-def test_an_unreadable_picture_does_not_stop_the_others(deepmnist, picture, tmp_path) -> None:
+def test_an_unreadable_picture_does_not_stop_the_others(read, picture, tmp_path) -> None:
     (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    status, shown, _ = deepmnist("cut.jpg", picture, "--format", "json")
+    status, shown, _ = read("cut.jpg", picture, "--format", "json")
     bad, good = json.loads(shown)
     assert status == 1
     assert set(bad) == {"path", "error"}
@@ -126,14 +115,14 @@ def test_an_unreadable_picture_does_not_stop_the_others(deepmnist, picture, tmp_
         (["also.png", "--annotate", "out.png"], "--annotate draws one picture; 2 were given"),
     ],
 )
-def test_a_mistake_is_one_line(deepmnist, picture, options, message) -> None:
-    status, shown, errors = deepmnist(picture, *options)
+def test_a_mistake_is_one_line(read, picture, options, message) -> None:
+    status, shown, errors = read(picture, *options)
     assert (status, shown) == (2, "")
     assert errors.count("\n") == 1
     assert message in errors
 
 
-def test_a_picture_without_a_grid_says_so(deepmnist, picture) -> None:
-    status, shown, _ = deepmnist(picture, "--grid", "9x9")
+def test_a_picture_without_a_grid_says_so(read, picture) -> None:
+    status, shown, _ = read(picture, "--grid", "9x9")
     assert status == 1
     assert "no frame of a grid is found" in shown

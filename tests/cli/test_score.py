@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from deepmnist import cli
 from deepmnist.cli import score
 from deepmnist.cluster import connection, on_ray
 from deepmnist.data.dataset import Dataset
@@ -16,18 +15,9 @@ from tests.cluster.files import answers, csv_file, errors, png
 
 
 @pytest.fixture
-def deepmnist(monkeypatch, capsys, tmp_path):
-    """Run a command in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["deepmnist", "score", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        shown = capsys.readouterr()
-        return int(stopped.value.code or 0), shown.out, shown.err
-
-    return run
+def scored(deepmnist):
+    """Run the command in an empty folder: (exit status, stdout, stderr)."""
+    return partial(deepmnist, "score")
 
 
 @pytest.fixture
@@ -41,8 +31,8 @@ def source(tmp_path: Path, tiny: Dataset) -> Path:
     return folder
 
 
-def test_what_was_scored_is_told_and_where_it_is(deepmnist, source, tmp_path) -> None:
-    status, shown, noted = deepmnist(source, "--out", "out", "--local")
+def test_what_was_scored_is_told_and_where_it_is(scored, source, tmp_path) -> None:
+    status, shown, noted = scored(source, "--out", "out", "--local")
     assert status == 0
     first, *places = shown.splitlines()
     assert first.startswith("21 rows scored, ")
@@ -52,22 +42,22 @@ def test_what_was_scored_is_told_and_where_it_is(deepmnist, source, tmp_path) ->
     assert (len(answers(tmp_path / "out")), len(errors(tmp_path / "out"))) == (21, 1)
 
 
-def test_quiet_says_nothing_but_the_result(deepmnist, source) -> None:
-    _, shown, noted = deepmnist(source, "--out", "out", "--quiet")
+def test_quiet_says_nothing_but_the_result(scored, source) -> None:
+    _, shown, noted = scored(source, "--out", "out", "--quiet")
     assert "21 rows scored" in shown
     assert noted == ""
 
 
-def test_the_same_command_again_finds_all_done(deepmnist, source) -> None:
-    deepmnist(source, "--out", "out")
-    status, shown, _ = deepmnist(source, "--out", "out")
+def test_the_same_command_again_finds_all_done(scored, source) -> None:
+    scored(source, "--out", "out")
+    status, shown, _ = scored(source, "--out", "out")
     assert (status, shown.startswith("0 rows scored")) == (0, True)
     assert "0 of 1 parts" in shown
 
 
-def test_another_model_is_refused_in_one_line(deepmnist, source, tiny_bundle) -> None:
-    deepmnist(source, "--out", "out")
-    status, _, mistake = deepmnist(source, "--out", "out", "--model", tiny_bundle.folder, "--quiet")
+def test_another_model_is_refused_in_one_line(scored, source, tiny_bundle) -> None:
+    scored(source, "--out", "out")
+    status, _, mistake = scored(source, "--out", "out", "--model", tiny_bundle.folder, "--quiet")
     assert status == 2
     assert mistake.startswith("error: ")
     assert "was begun with model " in mistake
@@ -75,24 +65,24 @@ def test_another_model_is_refused_in_one_line(deepmnist, source, tiny_bundle) ->
 
 
 def test_a_coverage_that_the_model_does_not_know_writes_nothing(
-    deepmnist, source, tiny_bundle, tmp_path
+    scored, source, tiny_bundle, tmp_path
 ) -> None:
     given = ["--model", tiny_bundle.folder, "--coverage", "0.9"]
-    status, _, mistake = deepmnist(source, "--out", "out", *given)
+    status, _, mistake = scored(source, "--out", "out", *given)
     assert (status, "coverage 0.9: this model does not tell" in mistake) == (2, True)
     assert not (tmp_path / "out").exists()
 
 
-def test_local_and_cluster_do_not_go_together(deepmnist, source) -> None:
-    status, _, mistake = deepmnist(source, "--out", "out", "--local", "--cluster", "auto")
+def test_local_and_cluster_do_not_go_together(scored, source) -> None:
+    status, _, mistake = scored(source, "--out", "out", "--local", "--cluster", "auto")
     assert (status, mistake.startswith("error: --local and --cluster do not go")) == (2, True)
 
 
 def test_a_cluster_that_does_not_answer_is_told_before_anything_is_written(
-    deepmnist, source, tmp_path, monkeypatch
+    scored, source, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.setattr(connection, "ray", lambda needed_for: None)
-    status, _, mistake = deepmnist(source, "--out", "out", "--cluster", "127.0.0.1:1")
+    status, _, mistake = scored(source, "--out", "out", "--cluster", "127.0.0.1:1")
     assert (status, "no cluster answers at 127.0.0.1:1" in mistake) == (2, True)
     assert not (tmp_path / "out").exists()
 
