@@ -58,6 +58,29 @@ def test_its_logits_are_the_logarithm_of_that_mean(
     np.testing.assert_allclose(average(IMAGES), np.log(mean), atol=1e-5)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_of_five_views_it_is_the_mean_over_images_moved_by_a_pixel(
+    three: list[keras.Model], count: int
+) -> None:
+    paper = np.pad(IMAGES, ((0, 0), (1, 1), (1, 1)))
+    moved = [paper[:, y : y + 28, x : x + 28] for y, x in ((1, 1), (2, 1), (0, 1), (1, 2), (1, 0))]
+    apart = [probabilities(net(view).numpy()) for net in three[:count] for view in moved]
+    together = probabilities(ensemble.average(three[:count], views=5)(IMAGES).numpy())
+    np.testing.assert_allclose(together, np.mean(apart, axis=0), atol=1e-6)
+    alone = probabilities(ensemble.average(three[:count])(IMAGES).numpy())
+    assert np.abs(together - alone).max() > 0.01  # or the views would show nothing
+
+
+def test_its_members_are_the_nets_it_was_made_of(
+    three: list[keras.Model], average: keras.Model
+) -> None:
+    found = ensemble.members(average)
+    assert [net.name for net in found] == ["member_1", "member_2", "member_3"]
+    for net, member in zip(three, found, strict=True):
+        assert np.array_equal(net(IMAGES), member(IMAGES))
+    assert ensemble.members(three[0]) == []
+
+
 def test_what_all_hold_impossible_has_a_finite_logit() -> None:
     logits = ensemble.average(nets(2, spread=2_000.0))(IMAGES).numpy()
     assert logits.min() < -200  # no probability in float32
@@ -80,18 +103,23 @@ def test_it_has_the_shapes_of_any_model_and_the_parameters_of_all(
     assert average.count_params() == sum(net.count_params() for net in three)
 
 
+@pytest.mark.parametrize("views", [1, 5])
 @pytest.mark.parametrize("architecture", model.ARCHITECTURES)
 def test_any_architecture_is_averaged_and_comes_back_equal_from_a_file(
-    tmp_path: Path, architecture: str
+    tmp_path: Path, architecture: str, views: int
 ) -> None:
     configs = [recipes.configure("fast", architecture=architecture, seed=seed) for seed in (0, 1)]
-    average = ensemble.average([model.build(config, 10) for config in configs])
+    average = ensemble.average([model.build(config, 10) for config in configs], views)
     average.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     assert np.array_equal(average(IMAGES), loaded(IMAGES))
 
 
-def test_as_one_file_it_is_builtin_operations_with_the_same_answers(average: keras.Model) -> None:
+@pytest.mark.parametrize("views", [1, 5])
+def test_as_one_file_it_is_builtin_operations_with_the_same_answers(
+    three: list[keras.Model], views: int
+) -> None:
+    average = ensemble.average(three, views)
     interpreter = Interpreter(model_content=litert.convert(average, temperature=1.5))
     found = interpreter.get_signature_runner()(image=IMAGES)["probabilities"]
     np.testing.assert_allclose(found, probabilities(average(IMAGES).numpy() / 1.5), atol=1e-5)
@@ -100,6 +128,7 @@ def test_as_one_file_it_is_builtin_operations_with_the_same_answers(average: ker
     operations = {operation["op_name"] for operation in interpreter._get_ops_details()}
     assert operations <= {
         "ADD",
+        "CONCATENATION",
         "CONV_2D",
         "DELEGATE",
         "EXP",
@@ -111,6 +140,7 @@ def test_as_one_file_it_is_builtin_operations_with_the_same_answers(average: ker
         "MEAN",
         "MUL",
         "PACK",
+        "PAD",
         "REDUCE_MAX",
         "RELU",
         "RESHAPE",

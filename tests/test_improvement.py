@@ -22,6 +22,7 @@ from deepmnist import (
     rejection,
     teaching,
     training,
+    weights,
 )
 from deepmnist.bundle import Bundle, Manifest
 from deepmnist.data import Corpus, Dataset
@@ -232,6 +233,19 @@ def test_a_model_that_cannot_be_learnt_on_from_is_refused(ten: Bundle, tmp_path:
             improve(altered(ten, **values), barred(7, NEW_HAND), tmp_path / "new")
         assert told in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_what_averages_views_still_does(ten: Bundle, tmp_path: Path, manifest: Manifest) -> None:
+    config = recipes.configure("fast", views=5, precision="float32")
+    five = training.average(
+        [training.train(OLD.test_part, OLD.test_part, CONFIG)], config, OLD.test_part
+    )
+    done = completion.complete(five.model, squares(60, 4), None, OLD.test_part)
+    base = completion.write(tmp_path / "base", five, done, manifest.dataset)
+    improved = improve(base, barred(40, NEW_HAND), tmp_path / "out", accept_loss=True)
+    net = weights.read(improved.bundle, [len(DIGITS)])
+    assert len(ensemble.members(net)) == 1
+    assert improved.bundle.manifest.config["views"] == 5
 
 
 def test_an_ensemble_is_refused(ten: Bundle, tmp_path: Path, manifest: Manifest) -> None:

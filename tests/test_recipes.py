@@ -70,6 +70,7 @@ CHOICES = {
     "architecture": "must be one of tutorial, fast, balanced, accurate, reader, tiny",
     "optimizer": "must be one of adam, muon",
     "schedule": "must be one of constant, one_cycle",
+    "views": "must be one of 1, 5",
     "precision": "must be one of auto, float32, mixed_bfloat16",
 }
 WHOLE = {"steps", "minimum_steps", "batch_size", "members", "seed"}

@@ -189,6 +189,20 @@ def test_in_bfloat16_all_but_the_readout_computes_in_it(
     np.testing.assert_allclose(rough, exact, atol=0.05)
 
 
+def test_of_a_teacher_that_averages_views_the_members_see_the_image_alone(
+    tmp_path: Path, manifest: Manifest
+) -> None:
+    nets = [model.build(configured(seed=seed), 10) for seed in range(2)]
+    for net in nets:
+        readout = net.layers[-1].kernel
+        readout.assign(np.random.default_rng(0).normal(0, 0.1, readout.shape))
+    five = ensemble.average(nets, views=5)
+    alone = ensemble.average(nets)(IMAGES).numpy()
+    assert np.abs(five(IMAGES).numpy() - alone).max() > 0.01
+    taught = teaching.load(of_net(tmp_path, manifest, five), "float32").net(IMAGES).numpy()
+    np.testing.assert_allclose(taught, alone, atol=1e-6)
+
+
 # --- files from elsewhere -----------------------------------------------------------------------
 
 
@@ -252,3 +266,11 @@ def test_a_net_of_other_inputs_or_outputs_is_refused(tmp_path: Path, manifest: M
     assert (
         "takes [(None, 784)] and gives [(None, 3)]; here a net must take [(None, 28, 28)]" in told
     )
+
+
+def test_a_net_in_the_net_of_other_inputs_is_refused(tmp_path: Path, manifest: Manifest) -> None:
+    inner_image = keras.Input((784,), name="flat")
+    inner = keras.Model(inner_image, keras.layers.Dense(10)(inner_image))
+    image = keras.Input((28, 28), name="image")
+    net = keras.Model(image, inner(keras.ops.reshape(image, (-1, 784))))
+    assert "takes [(None, 784)] and gives [(None, 10)]" in refusal(of_net(tmp_path, manifest, net))

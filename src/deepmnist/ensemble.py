@@ -1,4 +1,8 @@
-"""An ensemble as one model: the mean of what several nets hold probable.
+"""An ensemble as one model: the mean of what several nets hold probable of several views.
+
+A view is the image moved by a pixel or not at all: pooling makes a net's answer depend on where the
+digit lies, and the mean over views less so. It costs no training and no parameter, and an answer
+takes as many times as long.
 
 A functional Keras model from `image` to `logits` like any of model.py's, so that calibration, files
 and runtimes need not know. How its members were trained is no business of this module's.
@@ -15,22 +19,49 @@ if TYPE_CHECKING:
     import keras
 
 
-def average(nets: Sequence[keras.Model]) -> keras.Model:
+VIEWS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # pixels down and to the right
+
+
+def average(nets: Sequence[keras.Model], views: int = 1) -> keras.Model:
     """Logits (n, classes) whose softmax is the mean of the nets' probabilities.
 
     nets: one or more, each from image (n, 28, 28) to logits (n, classes); their weights are shared.
+    views: how many of VIEWS each net sees; what a move leaves open is paper.
     """
     import keras
     from keras import ops
 
     image = keras.Input((SIDE, SIDE), name="image")  # (n, 28, 28)
-    members = [_renamed(net, f"member_{number}") for number, net in enumerate(nets, start=1)]
-    parts = [ops.log_softmax(member(image)) for member in members]
-    log_probabilities = ops.stack(parts, axis=1)  # (n, members, classes)
+    seen = image if views == 1 else _views(image, views)  # (views * n, 28, 28)
+    parts = [
+        ops.log_softmax(_renamed(net, f"member_{number}")(seen))
+        for number, net in enumerate(nets, start=1)
+    ]
+    stacked = ops.stack(parts, axis=1)  # (views * n, members, classes)
+    log_probabilities = ops.reshape(stacked, (views, -1, *stacked.shape[1:]))
     # Held to the highest, or what every member holds impossible would be the logarithm of nothing.
-    highest = ops.max(log_probabilities, axis=1, keepdims=True)  # (n, 1, classes)
-    mean = ops.mean(ops.exp(log_probabilities - highest), axis=1)  # (n, classes)
-    return keras.Model(image, ops.log(mean) + highest[:, 0], name="ensemble")
+    highest = ops.max(log_probabilities, axis=(0, 2), keepdims=True)  # (1, n, 1, classes)
+    mean = ops.mean(ops.exp(log_probabilities - highest), axis=(0, 2))  # (n, classes)
+    return keras.Model(image, ops.log(mean) + highest[0, :, 0], name="ensemble")
+
+
+def members(net: keras.Model) -> list[keras.Model]:
+    """The nets that `net` is an average of; none where it is a single net."""
+    import keras
+
+    return [part for part in net.layers if isinstance(part, keras.Model)]
+
+
+def _views(image: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """(n, 28, 28) -> (count * n, 28, 28), one view after another."""
+    from keras import ops
+
+    padded = ops.pad(image, ((0, 0), (1, 1), (1, 1)))  # (n, 30, 30)
+    moved = [
+        padded[:, 1 - down : 1 - down + SIDE, 1 - right : 1 - right + SIDE]
+        for down, right in VIEWS[:count]
+    ]
+    return ops.concatenate(moved, axis=0)
 
 
 def _renamed(net: keras.Model, name: str) -> keras.Model:

@@ -124,7 +124,7 @@ def _trained(
     sets: Sets, config: TrainingConfig, net: keras.Model, screen: display.Display
 ) -> training.Trained:
     try:
-        return training.train(
+        trained = training.train(
             sets.pool,
             sets.validation,
             config,
@@ -134,6 +134,7 @@ def _trained(
         )
     finally:
         screen.end()
+    return training.average([trained], config, sets.validation)
 
 
 # ---- what is learnt on from ---------------------------------------------------------------------

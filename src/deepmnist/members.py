@@ -28,7 +28,7 @@ def train(
     teacher: keras.Model | None = None,
     workers: Workers = ALONE,
 ) -> training.Trained:
-    """Train every member that is not finished; the only net, or the average of all.
+    """Train every member that is not finished; the average of all, the net itself if it is one.
 
     Of several workers the chief alone reads, writes and shows; the others get its checkpoints.
     """
@@ -39,7 +39,7 @@ def train(
             screen.message(f"member {number} of {config.members}")
         net = _Member(folder, record, number, screen, workers)
         trained.append(net.train(training_set, validation, teacher))
-    return trained[0] if len(trained) == 1 else training.average(trained, config, validation)
+    return training.average(trained, config, validation)
 
 
 class _Member:

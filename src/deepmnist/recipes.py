@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -52,6 +52,7 @@ class TrainingConfig:
     scale: Share = 0.0  # the same, as a share of the size
     shear: Share = 0.0  # the same, as a share of the height
     members: Annotated[int, Meta(ge=1, le=64)] = 1  # nets, each of its own seed, averaged
+    views: Literal[1, 5] = 1  # of 5, four are moved by a pixel; the finished model averages them
     teacher: str | None = None  # the recipe, trained first, that the targets are shared with
     teaching: Annotated[float, Meta(ge=0, le=1)] = 0.0  # share of each target that is the teacher's
     teacher_temperature: Positive = 1.0  # the teacher's logits are divided by it
@@ -230,9 +231,9 @@ def checked(values: Mapping[str, Any]) -> TrainingConfig:
 
 def _allowed(name: str, problem: str) -> str:
     """What a field may be: its choices where it has some, else the range msgspec names."""
-    choices = get_args(get_type_hints(TrainingConfig)[name])
-    if all(isinstance(choice, str) for choice in choices) and choices:
-        return f"must be one of {', '.join(choices)}"
+    kind = get_type_hints(TrainingConfig)[name]
+    if get_origin(kind) is Literal:
+        return f"must be one of {', '.join(map(str, get_args(kind)))}"
     return problem.lower().replace("`", "").replace(" | null", "")
 
 

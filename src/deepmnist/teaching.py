@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepmnist import bundle, recipes, weights
+from deepmnist import bundle, ensemble, recipes, weights
 from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.recipes import TrainingConfig
 
@@ -98,14 +98,23 @@ def may_know_validation(opened: bundle.Bundle, data: str, config: TrainingConfig
 def load(opened: bundle.Bundle, precision: str) -> Teacher:
     """The net of a checked bundle, computing in `precision`, a Keras dtype policy's name.
 
-    BundleError where its Keras file is none, could run code, or holds another kind of net.
+    A teacher answers in every step: one that averages views would take as many times as long, so
+    it is shown the image alone. BundleError where its Keras file is none, could run code, or holds
+    another kind of net.
     """
-    net = weights.read(opened, [len(opened.manifest.class_names)])
+    net = _of_one_view(opened, weights.read(opened, [len(opened.manifest.class_names)]))
     net.trainable = False
     if precision != "float32":
         _compute_in(net, precision)
     seconds = opened.manifest.numbers.get("train_seconds")
     return Teacher(net, float(seconds) if isinstance(seconds, int | float) else None)
+
+
+def _of_one_view(opened: bundle.Bundle, net: keras.Model) -> keras.Model:
+    members = ensemble.members(net)
+    for member in members:
+        weights.check_shapes(opened, member, [len(opened.manifest.class_names)])
+    return ensemble.average(members) if members else net
 
 
 def _compute_in(net: keras.Model, precision: str) -> None:

@@ -201,8 +201,13 @@ def train(
 
 
 def average(trained: Sequence[Trained], config: TrainingConfig, validation: Dataset) -> Trained:
-    """Finished members of `config`, of one plan, as one model; its seconds are all of theirs."""
-    net = ensemble.average([each.model for each in trained])
+    """Finished members of `config`, of one plan, as one model; its seconds are all of theirs.
+
+    It answers by the mean over members and views. A single net that sees one view stays as it is.
+    """
+    if len(trained) == config.views == 1:
+        return trained[0]
+    net = ensemble.average([each.model for each in trained], config.views)
     return Trained(
         model=net,
         config=replace(config, precision=trained[0].config.precision),

@@ -27,7 +27,7 @@ def read(opened: bundle.Bundle, outputs: Sequence[int]) -> keras.Model:
     """
     _check_archive(opened.weights)
     net = _read(opened.weights)
-    _check_shapes(opened, net, outputs)
+    check_shapes(opened, net, outputs)
     return net
 
 
@@ -59,7 +59,8 @@ def _read(path: Path) -> keras.Model:
         ) from error
 
 
-def _check_shapes(opened: bundle.Bundle, net: keras.Model, outputs: Sequence[int]) -> None:
+def check_shapes(opened: bundle.Bundle, net: keras.Model, outputs: Sequence[int]) -> None:
+    """BundleError unless a net of the bundle goes from (n, 28, 28) to (n, one of `outputs`)."""
     takes, gives = (
         [tuple(end.shape) for end in getattr(net, ends, [])] for ends in ("inputs", "outputs")
     )

@@ -66,6 +66,7 @@ def test_cli_page_is_what_help_says() -> None:
         (["--dataset", "minst"], "did you mean 'mnist'?"),
         (["--precision", "float16"], "must be one of auto, float32, mixed_bfloat16"),
         (["--epochs", "1", "--steps", "2"], "epochs and steps were both given"),
+        (["--views", "3"], "views = 3: must be one of 1, 5"),
         (["--members", "0"], "members = 0: expected int >= 1"),
         (["--teaching", "0.5"], "teaching = 0.5: there is no teacher to share targets with"),
         (["--teacher", "balanced"], "teacher = 'balanced': it would have no share in any target"),

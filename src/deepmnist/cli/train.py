@@ -76,6 +76,9 @@ def train(
     scale: Annotated[float | None, _setting("Augmentation: +/- share of the size.")] = None,
     shear: Annotated[float | None, _setting("Augmentation: +/- share of the height.")] = None,
     members: Annotated[int | None, _setting("Nets to train and average.")] = None,
+    views: Annotated[
+        int | None, _setting("Views of an image to average: 1, or 5, moved by a pixel.")
+    ] = None,
     teacher: Annotated[
         str | None, _setting("Recipe to train first, or a trained model: it shares the targets.")
     ] = None,

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 import typer
 
-from deepmnist import bundle, card, weights
+from deepmnist import bundle, card, ensemble, weights
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError
 from deepmnist.export import functions, litert
@@ -56,7 +56,7 @@ def put(net: keras.Model, folder: Path) -> bool:
 
 def _single(net: keras.Model) -> keras.Model:
     """The net, or the first of those it is made of."""
-    return next((part for part in net.layers if isinstance(part, keras.Model)), net)
+    return next(iter(ensemble.members(net)), net)
 
 
 def _maps(net: keras.Model) -> list[keras.KerasTensor]:
