@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from deepmnist import ensemble
 from deepmnist.augmentation import augment
 from deepmnist.batches import Plan
 from deepmnist.contract import SIDE
@@ -21,6 +22,7 @@ from deepmnist.recipes import TrainingConfig
 from deepmnist.workers import ALONE, Share, Workers, share
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
+TEACHER_STREAM = 2_000_003  # and the draw of an ensemble's member
 SHORT = 500  # steps, in which what TensorFlow's graph optimiser saves does not pay for itself
 
 Chunk = Callable[[Any, Any], tf.Tensor]
@@ -72,7 +74,7 @@ def compile_chunk(
             pixels = augment(pixels, seed, config, own)
         targets = _targets(labels, classes, config.label_smoothing)
         if teacher is not None:
-            targets = _taught(targets, teacher(pixels, training=False), config)
+            targets = _taught(targets, _answers(teacher, pixels, config.seed, step), config)
         with tf.GradientTape() as tape:
             logits = net(pixels, training=True)
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
@@ -155,6 +157,20 @@ def _part_of_mean(losses: tf.Tensor, own: Share) -> tf.Tensor:
 def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
     one_hot = tf.one_hot(labels, classes)
     return one_hot * (1.0 - smoothing) + smoothing / classes
+
+
+def _answers(teacher: keras.Model, pixels: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
+    """The teacher's logits; of an ensemble, those of one member, drawn anew in every step.
+
+    The loss is linear in its targets, so that its gradient is that of all members' mean on average,
+    for the time of one.
+    """
+    members = ensemble.members(teacher)
+    if not members:
+        return teacher(pixels, training=False)
+    stream = tf.stack([(seed + TEACHER_STREAM) % 2**31, step])
+    drawn = tf.random.stateless_uniform((), stream, 0, len(members), tf.int32)
+    return tf.switch_case(drawn, [partial(member, pixels, training=False) for member in members])
 
 
 def _taught(targets: tf.Tensor, logits: tf.Tensor, config: TrainingConfig) -> tf.Tensor:
