@@ -213,7 +213,7 @@ def average(trained: Sequence[Trained], config: TrainingConfig, validation: Data
         config=replace(config, precision=trained[0].config.precision),
         plan=trained[0].plan,
         train_seconds=sum(each.train_seconds for each in trained),
-        validation_logits=logits(net, validation),
+        validation_logits=logits(net, validation, VALIDATION_BATCH // config.views),
     )
 
 
@@ -254,15 +254,19 @@ def _rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:
     return float(schedule(step) if callable(schedule) else schedule.numpy())
 
 
-def logits(net: keras.Model, dataset: Dataset) -> NDArray[np.float32]:
+def logits(
+    net: keras.Model, dataset: Dataset, batch: int = VALIDATION_BATCH
+) -> NDArray[np.float32]:
     """Logits (n, classes) of a set's images by a net that need not be in training."""
-    return _all_logits(compile_logits(net), dataset)
+    return _all_logits(compile_logits(net), dataset, batch)
 
 
-def _all_logits(logits: Callable[[Any], Any], dataset: Dataset) -> NDArray[np.float32]:
-    """Logits (n, classes) of a set's images, a part at a time."""
-    starts = range(0, len(dataset), VALIDATION_BATCH)
-    parts = (dataset.gather(slice(start, start + VALIDATION_BATCH)) for start in starts)
+def _all_logits(
+    logits: Callable[[Any], Any], dataset: Dataset, batch: int = VALIDATION_BATCH
+) -> NDArray[np.float32]:
+    """Logits (n, classes) of a set's images, `batch` at a time."""
+    starts = range(0, len(dataset), batch)
+    parts = (dataset.gather(slice(start, start + batch)) for start in starts)
     return np.concatenate([logits(part).numpy() for part in parts])
 
 
