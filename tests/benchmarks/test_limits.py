@@ -18,7 +18,7 @@ def figures(tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> d
     monkeypatch.setattr(limits, "load", lambda *_: Corpus(several_steps, None, "tiny"))
     monkeypatch.setattr(limits, "SIZES", (64,))
     monkeypatch.setattr(limits, "CHUNK_S", 0.0)
-    limits.main(recipe=["fast"], rounds=2, profiled="fast", data_dir=None)
+    limits.main(recipe=["fast", "distilled"], rounds=2, profiled="fast", data_dir=None)
     return json.loads((tmp_path / "limits.json").read_text())
 
 
@@ -39,3 +39,13 @@ def test_a_recipe_s_figures_agree_with_each_other(figures: dict) -> None:
         layer.name for layer in model.build(recipes.configure("fast"), 10).layers if layer.weights
     ]
     assert {*learning} <= {row["layer"] for row in profile["layers"]}
+
+
+def test_a_taught_net_s_step_is_measured_without_its_teacher(figures: dict) -> None:
+    narrow = model.build(recipes.configure("distilled"), 10)
+    assert figures["recipes"]["distilled"]["flops_per_image_step"] == flops.step(narrow)
+
+
+def test_every_net_that_a_recipe_trains_is_measured_once() -> None:
+    found = [recipes.RECIPES[name].architecture for name in limits.of_each_net()]
+    assert sorted(found) == sorted({each.architecture for each in recipes.RECIPES.values()})
