@@ -36,7 +36,7 @@ from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS
 from deepmnist.prediction import LiteRTPredictor, usable_cores
 
-NETS = ["fast", "tutorial"]
+NETS = ["fast", "distilled", "tutorial"]
 PRODUCT = "deepmnist"  # LiteRTPredictor.predict_proba, as anyone calls it
 TOLERANCE = 1e-4  # largest difference of two runtimes' probabilities
 BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fastest at

@@ -18,7 +18,14 @@ from typing import Any
 
 import typer
 
-from benchmarks import exports_table, reader_table, results, scale_table, serve_table
+from benchmarks import (
+    exports_table,
+    inference_table,
+    reader_table,
+    results,
+    scale_table,
+    serve_table,
+)
 from deepmnist import atomic, recipes
 
 README = Path(__file__).parents[1] / "README.md"
@@ -71,9 +78,11 @@ def reading(folder: Path = results.FOLDER) -> str:
 
 
 def deploying(folder: Path = results.FOLDER) -> str:
-    """What exports.json holds of every format, as Markdown."""
-    figures = _read(folder / "exports.json")
-    return exports_table.written(figures) if figures else "Not measured yet.\n"
+    """What exports.json holds of every format and inference.json of runtimes, as Markdown."""
+    parts = {"exports": exports_table.written, "inference": inference_table.written}
+    found = {name: _read(folder / f"{name}.json") for name in parts}
+    told = [parts[name](figures) for name, figures in found.items() if figures]
+    return "\n".join(told) or "Not measured yet.\n"
 
 
 def serving(folder: Path = results.FOLDER) -> str:
@@ -211,6 +220,7 @@ SENTENCES: dict[str, Callable[[Figures], str]] = {
     "startup": _startup,
     "kills": _kills,
     "limits": _limits,
+    "inference": inference_table.sentence,
     "scale": _scale,
 }
 
