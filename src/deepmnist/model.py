@@ -101,6 +101,18 @@ def accurate(
     return _readout(_flat(x), 128, classes, dropout, seeds, dtype)
 
 
+def narrow(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """`accurate` with three quarters of its channels: what answers in a tenth of a millisecond."""
+    x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
+    x = _block(x, 24, 5, 1, seeds, dtype)  # (n, 12, 12, 24)
+    x = _block(x, 48, 3, 2, seeds, dtype, pool=False)  # (n, 12, 12, 48)
+    x = _block(x, 48, 3, 3, seeds, dtype)  # (n, 5, 5, 48)
+    x = _block(x, 96, 3, 4, seeds, dtype, pool=False)  # (n, 5, 5, 96)
+    return _readout(_flat(x), 96, classes, dropout, seeds, dtype)
+
+
 def reader(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
@@ -117,7 +129,8 @@ def tiny(
 ) -> keras.KerasTensor:
     """Depth without weights: two kernels, each used three times over, with a way around each use.
 
-    Every use has a normalisation of its own, which is all that sets them apart.
+    Every use has a normalisation of its own, which is all that sets them apart. The readout is told
+    the mean of each quarter of the picture, since where a stroke lies tells what it is.
     """
     x = ops.expand_dims(image, -1)  # (n, 28, 28, 1)
     x = _convolution(16, 5, HeNormal(seed=next(seeds)), dtype, "conv1")(x)
@@ -126,10 +139,10 @@ def tiny(
     x = _refined(x, 3, next(seeds), dtype, "coarse")  # (n, 12, 12, 16)
     x = layers.MaxPooling2D(dtype=dtype, name="pool2")(x)  # (n, 6, 6, 16)
     x = _refined(x, 3, next(seeds), dtype, "fine")  # (n, 6, 6, 16)
-    x = _convolution(30, 1, HeNormal(seed=next(seeds)), dtype, "widen")(x)
-    x = _normalised(x, dtype, "wide")  # (n, 6, 6, 30)
-    x = layers.GlobalAveragePooling2D(dtype=dtype, name="mean")(x)  # (n, 30)
-    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(x)
+    x = _convolution(14, 1, HeNormal(seed=next(seeds)), dtype, "mix")(x)
+    x = _normalised(x, dtype, "mixed")  # (n, 6, 6, 14)
+    x = layers.AveragePooling2D(3, dtype=dtype, name="quarters")(x)  # (n, 2, 2, 14)
+    x = layers.Dropout(dropout, seed=next(seeds), dtype=dtype, name="dropout")(_flat(x))
     return layers.Dense(classes, kernel_initializer="zeros", dtype="float32", name="logits")(x)
 
 
@@ -215,6 +228,7 @@ ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {
     "accurate": accurate,
     "balanced": balanced,
     "fast": fast,
+    "narrow": narrow,
     "reader": reader,
     "tiny": tiny,
     "tutorial": tutorial,
