@@ -71,7 +71,7 @@ class TrainingConfig:
 FIELDS = tuple(field.name for field in fields(TrainingConfig))
 
 # What each reached on MNIST's test set, mean (sd) over n seeds, and its training time as a share of
-# the tutorial's as published: benchmarks/results/recipes.json, 2026-11-24, two Zen 4 cores.
+# the tutorial's as published: benchmarks/results/recipes.json, November 2026, two Zen 4 cores.
 
 # 98.64 % (0.08), n = 3, 1.05.
 # The tutorial, to the letter: its net, its optimiser, its batches, its 5,000 steps, in float32.
@@ -125,10 +125,10 @@ BALANCED = TrainingConfig(
 # 99.70 % (0.05), n = 5, 1.22.
 ACCURATE = replace(BALANCED, recipe="accurate", architecture="accurate", epochs=7, members=2)
 
-# 99.74 % (0.02), n = 3, 8.0.
+# 99.75 % (0.01), n = 3, 7.3.
 ENSEMBLE = replace(ACCURATE, recipe="ensemble", epochs=10, members=8, views=5)
 
-# 99.56 and 99.63 %, two seeds; no better than `balanced` (docs/experiments.md).
+# 99.67 % (0.03), n = 3, 1.5 and its teacher's 7.3.
 DISTILLED = replace(
     BALANCED,
     recipe="distilled",
@@ -138,7 +138,7 @@ DISTILLED = replace(
     teaching=1.0,
 )
 
-# 99.35 % (0.10), n = 5, 0.87.
+# 99.48 % (0.05), n = 5, 0.91.
 TINY = replace(
     BALANCED,
     recipe="tiny",
