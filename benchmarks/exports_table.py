@@ -8,6 +8,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from benchmarks import markdown
+
 Figures = dict[str, Any]
 
 WIDTH = 100  # characters of a line of text
@@ -30,7 +32,8 @@ def written(figures: Figures) -> str:
         f"differences on validation and golden images. {told}."
     )
     paragraph = textwrap.fill(text, WIDTH, break_on_hyphens=False)
-    return f"{_table(head, rows)}\n\n{_table(reader_head, reader_rows)}\n\n{paragraph}\n"
+    tables = markdown.table(head, rows), markdown.table(reader_head, reader_rows)
+    return "\n\n".join([*tables, f"{paragraph}\n"])
 
 
 def _classifier(name: str, values: Figures) -> tuple[str, ...]:
@@ -60,7 +63,3 @@ def _named(name: str, values: Figures) -> str:
 
 def _size(values: Figures) -> str:
     return f"{values['bytes'] / 2**20:.2f} MiB"
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ("---",) * len(head), *rows])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from benchmarks import markdown
+
 Figures = dict[str, Any]
 
 WIDTH = 100  # characters of a line of text
@@ -22,14 +24,13 @@ def written(figures: Figures) -> str:
         for cores, found in counts.items()
         for runtime, values in found["runtimes"].items()
     ]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in [HEAD, ("---",) * len(HEAD), *rows])
     machine, versions = figures["machine"], figures["versions"]
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     text = (
         f"{machine['processor']}, {machine['cores']} cores, {figures['date']}; float32; medians of "
         f"{figures['rounds']} turns, {figures['images']:,} images in bulk. {told}."
     )
-    return f"{table}\n\n{textwrap.fill(text, WIDTH, break_on_hyphens=False)}\n"
+    return f"{markdown.table(HEAD, rows)}\n\n{textwrap.fill(text, WIDTH, break_on_hyphens=False)}\n"
 
 
 def sentence(figures: Figures) -> str:

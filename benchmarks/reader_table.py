@@ -9,6 +9,8 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import markdown
+
 Figures = dict[str, Any]
 
 WIDTH = 100  # characters of a line of text
@@ -18,9 +20,8 @@ NAMES = {"deepmnist": "deepmnist", "tesseract": "Tesseract", "rapidocr": "RapidO
 def written(figures: Figures) -> str:
     """The table of all readers, a column each, and a paragraph about ours alone."""
     readers = figures["readers"]
-    head = [("read rightly", "n", *map(NAMES.__getitem__, readers)), ("---",) * (2 + len(readers))]
-    rows = [*head, *_rows([*readers.values()])]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    head = ("read rightly", "n", *map(NAMES.__getitem__, readers))
+    table = markdown.table(head, _rows([*readers.values()]))
     text = textwrap.fill(_versions(figures) + " " + _pace(figures["pace"]), WIDTH,
                          break_on_hyphens=False)  # fmt: skip
     return f"{table}\n\n{text}\n"

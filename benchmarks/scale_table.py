@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import markdown
 from deepmnist.cluster.records import IMAGE, PART_WEIGHT, PICTURE, READ
 
 Figures = dict[str, Any]
@@ -68,8 +69,7 @@ def _table(loads: list[Load]) -> str:
         return ""
     head = ("10 billion", "a core, a second", "core-hours", "cores for a day", "bytes")
     head += ("network for a day", "a core reads", "parts")
-    rows = [head, ("---",) * len(head), *map(_row, loads)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown.table(head, map(_row, loads))
 
 
 def _row(load: Load) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from benchmarks import markdown
+
 Figures = dict[str, Any]
 
 WIDTH = 100  # characters of a line of text
@@ -22,8 +24,7 @@ ROWS = (
 
 def written(figures: Figures, soak: Figures | None) -> str:
     """The ratios beside their aims, where they were measured, and what the soak showed."""
-    rows = [("", "of the empty endpoint's", "aim"), ("---",) * 3]
-    rows += [
+    rows = [
         (name, f"{figures['summary'][key]:.2f}", _aim(floor, figures["floors"][floor]))
         for key, floor, name in ROWS
     ]
@@ -34,7 +35,7 @@ def written(figures: Figures, soak: Figures | None) -> str:
         f"{figures['rounds']} turns."
     )
     sentences = [text, _soak(soak)] if soak else [text]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    table = markdown.table(("", "of the empty endpoint's", "aim"), rows)
     return f"{table}\n\n{textwrap.fill(' '.join(sentences), WIDTH, break_on_hyphens=False)}\n"
 
 

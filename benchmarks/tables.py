@@ -21,6 +21,7 @@ import typer
 from benchmarks import (
     exports_table,
     inference_table,
+    markdown,
     reader_table,
     results,
     scale_table,
@@ -110,25 +111,16 @@ def _machine(figures: Figures) -> str:
 
 
 def _table(figures: Figures) -> str:
+    head = ("recipe", "test accuracy, mean (sd)", "seeds", "training", "of the tutorial's time",
+            "memory")  # fmt: skip
     rows = [
-        (
-            "recipe",
-            "test accuracy, mean (sd)",
-            "seeds",
-            "training",
-            "of the tutorial's time",
-            "memory",
-        ),
-        ("---",) * 6,
-        *(
-            _row(_recipe(name, values) + _other_day(values, figures), values)
-            for name, values in figures["recipes"].items()
-        ),
+        _row(_recipe(name, values) + _other_day(values, figures), values)
+        for name, values in figures["recipes"].items()
     ]
     baseline = figures.get("baseline")
     if baseline:
         rows.append(_row("the tutorial as published, on TensorFlow 1's interface", baseline))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown.table(head, rows)
 
 
 def _recipe(name: str, values: Figures) -> str:
