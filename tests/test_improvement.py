@@ -249,8 +249,6 @@ def test_what_averages_views_still_does(ten: Bundle, tmp_path: Path, manifest: M
 
 
 def test_an_ensemble_is_refused(ten: Bundle, tmp_path: Path, manifest: Manifest) -> None:
-    from deepmnist import weights
-
     nets = [weights.read(ten, [10]) for _ in range(2)]
 
     def fill(folder: Path) -> None:
