@@ -26,7 +26,7 @@ class FakeModel:
     class_names: tuple[str, ...] = DIGITS
     made: list[Any] = field(default_factory=list)
 
-    def predictor(self, cores: int) -> Any:
+    def predictor(self, cores: int, expected: int = 0) -> Any:
         self.made.append(self.make())
         return self.made[-1]
 

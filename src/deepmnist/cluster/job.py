@@ -33,6 +33,7 @@ class Job:
     model: Model
     coverage: float | None
     read: bool
+    weight: int  # of all parts, done or not: their images, where they hold no pictures
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def begun(
             plan.check_asked(place, manifest.asked, asked)
             plan.check_listing(place, listing)
             done = _done(place, read)
-        job = Job(listing.place.address, place.address, model, coverage, read)
+        addresses = listing.place.address, place.address
+        job = Job(*addresses, model, coverage, read, manifest.weight)
         yield Begun(job, manifest, done, listing.passed_over, listing.example)
         place.sweep()  # of workers that were killed meanwhile
 

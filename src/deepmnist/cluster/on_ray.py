@@ -25,7 +25,8 @@ from deepmnist.errors import LostError, RunError
 NEEDED_FOR = "scoring on a cluster"
 CHECK_S = 120  # for every node to say what it has: a first worker's start loads Ray and us
 RETRIES = 5  # of a part whose worker or node is lost
-DECIDING = ("deepmnist", "ai-edge-litert", "opencv-python-headless", "pillow", "numpy")
+RUNTIMES = ("ai-edge-litert", "onnx", "onnxruntime")
+DECIDING = ("deepmnist", *RUNTIMES, "opencv-python-headless", "pillow", "numpy")
 
 
 def run(begun: Begun, progress: Progress, address: str | None, workers: int | None) -> Tally:
@@ -61,7 +62,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
 def _score(job: Job, part: Part, versions_wanted: dict[str, str]) -> Tally:
     """What a worker does."""
     connection.check_versions(socket.gethostname(), versions_wanted, versions())
-    scorer = _scorer(job.model.sha256, job.coverage, job.read, _Kept(job.model))
+    scorer = _scorer(job.model.sha256, job.coverage, job.read, job.weight, _Kept(job.model))
     return scorer.score(places.at(job.source), part, places.at(job.out), lambda rows: None)
 
 
@@ -79,9 +80,9 @@ class _Kept:
 
 
 @lru_cache(maxsize=1)
-def _scorer(sha256: str, coverage: float | None, read: bool, kept: _Kept) -> Scorer:
+def _scorer(sha256: str, coverage: float | None, read: bool, weight: int, kept: _Kept) -> Scorer:
     """A worker's model on its one core, made once for all the parts it takes."""
-    return Scorer(kept.model, coverage, read, cores=1)
+    return Scorer(kept.model, coverage, read, cores=1, expected=weight)
 
 
 # ---- before the first part ----------------------------------------------------------------------

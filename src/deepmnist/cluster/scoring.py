@@ -64,11 +64,10 @@ class Model:
         """Of the LiteRT file."""
         return hashlib.sha256(self.runtime).hexdigest()
 
-    def predictor(self, cores: int) -> LiteRTPredictor:
-        """It, on so many cores."""
-        return LiteRTPredictor(
-            self.runtime, self.class_names, self.threshold, self.coverages, cores=cores
-        )
+    def predictor(self, cores: int, expected: int = 0) -> LiteRTPredictor:
+        """It, on so many cores, for about so many images."""
+        names, coverages = self.class_names, self.coverages
+        return LiteRTPredictor(self.runtime, names, self.threshold, coverages, cores, expected)
 
 
 def model_of(opened: bundle.Bundle) -> Model:
@@ -83,9 +82,18 @@ class Scorer:
     """A model at work on some cores. One part at a time."""
 
     def __init__(
-        self, model: Model, coverage: float | None = None, read: bool = False, cores: int = 0
+        self,
+        model: Model,
+        coverage: float | None = None,
+        read: bool = False,
+        cores: int = 0,
+        expected: int = 0,
     ) -> None:
-        """coverage: see rejection.threshold. read: pictures hold many digits. cores: 0 for all."""
+        """coverage: see rejection.threshold. read: pictures hold many digits. cores: 0 for all.
+
+        expected: about how many images the whole job has, so that every worker answers them by the
+        same runtime (prediction/many.py). Pictures take long to prepare and little to answer.
+        """
         self.cores = cores or usable_cores()
         self._names = model.class_names
         self._coverage, self._read = coverage, read
@@ -95,8 +103,8 @@ class Scorer:
             for _ in range(self.cores):
                 self._readers.put(model.predictor(1))
         else:
-            self._predictor = model.predictor(self.cores)
-            self._threshold = rejection.threshold(self._predictor, coverage)
+            self._of_many, self._of_few = (model.predictor(self.cores, n) for n in (expected, 0))
+            self._threshold = rejection.threshold(self._of_few, coverage)
 
     def score(self, source: Place, part: Part, out: Place, tell: Callable[[int], None]) -> Tally:
         """Write the tables of a part, whole or not at all; `tell` hears of rows as they are done.
@@ -124,7 +132,7 @@ class Scorer:
 
     def _of_images(self, block: Images) -> Verdicts:
         paths = [places.shown(block.path)] * len(block.rows)
-        return self._verdicts(paths, block.rows, block.images)
+        return self._verdicts(self._of_many, paths, block.rows, block.images)
 
     def _of_pictures(self, given: Iterable[Picture]) -> Iterator[Verdicts | Unreadable]:
         work: Callable[[Picture], Any] = self._page if self._read else _prepared
@@ -137,15 +145,20 @@ class Scorer:
                 yield tables.pages([each for each, _ in good], [page for _, page in good])
             elif good:
                 yield self._verdicts(
+                    self._of_few,
                     [places.shown(each.path) for each, _ in good],
                     np.array([each.row or 0 for each, _ in good]),
                     np.stack([image for _, image in good]),
                 )
 
     def _verdicts(
-        self, paths: Sequence[str], rows: NDArray[np.int64], seen: NDArray[np.uint8]
+        self,
+        predictor: LiteRTPredictor,
+        paths: Sequence[str],
+        rows: NDArray[np.int64],
+        seen: NDArray[np.uint8],
     ) -> Verdicts:
-        found = rejection.scores(self._predictor, seen)
+        found = rejection.scores(predictor, seen)
         return tables.verdicts(paths, rows, found, self._names, self._threshold)
 
     def _page(self, picture: Picture) -> reader.Page | Exception:

@@ -6,7 +6,6 @@ own, and a few are split between all cores only where that saves more than wakin
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,17 +18,17 @@ from deepmnist import chatter
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError
 from deepmnist.metadata import KEY, Metadata, decoded
+from deepmnist.prediction import many
 from deepmnist.prediction.arrays import write_unit_range
 from deepmnist.prediction.cores import usable_cores
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 from deepmnist.prediction.predictor import ModelPredictor
+from deepmnist.prediction.translation import DAMAGE
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
-# What reading a flatbuffer's tables may raise where their offsets lead nowhere.
-DAMAGE = (struct.error, LookupError, ArithmeticError, ValueError, TypeError, AttributeError)
 SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores share
 
 
@@ -43,16 +42,20 @@ class LiteRTPredictor(ModelPredictor):
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
         cores: int | None = None,
+        expected: int = 0,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
         threshold, coverages: see rejection.py. cores: how many it may use; None for all.
+        expected: how many images there will be in all, where that is known before (many.py).
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
         self._cores = cores or usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
-        self._sharers: list[_Runner] = []
+        self._expected = expected
+        self._sharers: list[many.Runner] = []
+        self._prepared_for_many = False
         self._rest: dict[int, _Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
@@ -68,16 +71,25 @@ class LiteRTPredictor(ModelPredictor):
         into: Scores,
     ) -> None:
         """Let each core take the next share, until all are taken: a core held up takes fewer."""
-        while len(self._sharers) < min(self._cores, shares):
-            self._sharers.append(self._runner(SHARE, threads=1))
+        self._make_sharers(shares, len(images))
         starts = iter(range(0, shares * SHARE, SHARE))
 
-        def work(runner: _Runner) -> None:
+        def work(runner: many.Runner) -> None:
             for start in starts:  # one iterator for all, so that no share is taken twice
                 rows = slice(start, start + SHARE)
                 runner.answer(images[rows], into, rows)
 
         list(self._pool.map(work, self._sharers))  # list: raises here what a thread raised
+
+    def _make_sharers(self, shares: int, images: int) -> None:
+        while len(self._sharers) < min(self._cores, shares):
+            self._sharers.append(self._runner(SHARE, threads=1))
+        is_long = many.is_long(max(images, self._expected), self._runtime)
+        if is_long and not self._prepared_for_many:
+            self._prepared_for_many = True
+            classes, held_to = len(self.class_names), self._sharers[0]
+            found = many.runners(self._runtime, SHARE, classes, self._cores, held_to)
+            self._sharers = found or self._sharers
 
     def _answer_rest(
         self,

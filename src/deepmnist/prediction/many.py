@@ -1,0 +1,91 @@
+"""Many images: ONNX Runtime, where it is installed and the work is long enough to load it for.
+
+It computes convolutions sooner than LiteRT and takes longer to load (benchmarks/inference.py). It
+runs the bundle's own LiteRT file, translated when it is loaded, and answers only where it agrees
+with LiteRT on a batch of noise; in every other case LiteRT keeps the work.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepmnist import chatter
+from deepmnist.contract import SIDE
+from deepmnist.prediction import translation
+from deepmnist.prediction.arrays import write_unit_range
+from deepmnist.prediction.translation import TranslationError
+from deepmnist.rejection import Scores
+
+LONG_WORK = 200e9  # images times the model's bytes, a gauge of work; loading pays from here on
+TOLERANCE = 1e-4  # largest difference from LiteRT; it is 1e-6 where both are right
+
+
+class Runner(Protocol):
+    """A model that takes batches of one size. Not safe to share between threads."""
+
+    def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
+        """Fill `rows` of `into` with the scores of checked images (size, 28, 28)."""
+        ...
+
+
+def is_long(images: int, runtime: bytes) -> bool:
+    """Whether so many images are worth loading ONNX Runtime for."""
+    return images * len(runtime) >= LONG_WORK
+
+
+def runners(runtime: bytes, size: int, classes: int, cores: int, held_to: Runner) -> list[Runner]:
+    """ONNX Runtime with a LiteRT file, one a core; none where it cannot be had, or disagrees.
+
+    held_to: LiteRT with that file, for batches of the same size.
+    """
+    try:
+        made = _sessions(runtime, size, cores)
+        difference = _difference(made[0], held_to, size, classes)
+    except (ImportError, TranslationError):
+        return []
+    return [*made] if difference <= TOLERANCE else []
+
+
+def _sessions(runtime: bytes, size: int, cores: int) -> list[_Session]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    providers = ["CPUExecutionProvider"]
+    file = translation.to_onnx(runtime, size)
+    try:
+        with chatter.dropped():
+            made = [onnxruntime.InferenceSession(file, options, providers) for _ in range(cores)]
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        raise TranslationError("what was made is not run by ONNX Runtime") from error
+    return [_Session(session, size) for session in made]
+
+
+class _Session:
+    """One session of ONNX Runtime's, and the memory that it is given images in."""
+
+    def __init__(self, session: Any, size: int) -> None:
+        self._session = session
+        (image,) = session.get_inputs()
+        self._given = {image.name: np.zeros((size, SIDE, SIDE), np.float32)}
+
+    def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
+        """See Runner. What has one number for each image is `single`, as in a LiteRT file."""
+        (image,) = self._given.values()
+        write_unit_range(images, image)
+        for values in self._session.run(None, self._given):
+            (into.single if values.ndim == 1 else into.probabilities)[rows] = values
+
+
+def _difference(one: Runner, other: Runner, size: int, classes: int) -> float:
+    """The largest between what two make of noise."""
+    noise = np.random.default_rng(0).random((size, SIDE, SIDE), np.float32)
+    found = []
+    for runner in (one, other):
+        scores = Scores(np.zeros((size, classes), np.float32), np.ones(size, np.float32))
+        runner.answer(noise, scores, slice(size))
+        found.append(np.column_stack([scores.probabilities, scores.single]))
+    return float(np.abs(found[0] - found[1]).max())

@@ -1,0 +1,93 @@
+"""many.py: ONNX Runtime answers long work, and only where it answers as LiteRT does."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import onnx
+import pytest
+
+from deepmnist import bundle
+from deepmnist.cluster.scoring import Scorer, model_of
+from deepmnist.prediction import LiteRTPredictor, many, translation
+
+ENDLESS = 10**9  # images, long work for any model
+IMAGES = np.random.default_rng(0).integers(0, 256, (101, 28, 28)).astype(np.uint8)
+RUNTIME = bundle.load(bundle.SHIPPED).runtime.read_bytes()
+NAMES = tuple("0123456789")
+
+
+def predictor(expected: int = 0) -> LiteRTPredictor:
+    return LiteRTPredictor(RUNTIME, NAMES, cores=2, expected=expected)
+
+
+def runtimes(made: LiteRTPredictor) -> set[str]:
+    """Which runtimes share many images out."""
+    return {type(each).__name__ for each in made._sharers}
+
+
+def test_work_is_long_by_images_and_by_the_model() -> None:
+    assert many.is_long(200_000, bytes(1_000_000))
+    assert not many.is_long(199_999, bytes(1_000_000))
+
+
+def test_long_work_is_onnx_runtimes_and_answered_alike() -> None:
+    few, long = predictor(), predictor(ENDLESS)
+    wanted, found = few.scores(IMAGES), long.scores(IMAGES)
+    assert (runtimes(few), runtimes(long)) == ({"_Runner"}, {"_Session"})
+    np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=0, atol=5e-6)
+    np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
+
+
+def test_a_call_with_many_images_is_long_work_without_being_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(many, "LONG_WORK", 100 * len(RUNTIME))
+    made = predictor()
+    made.predict_proba(IMAGES[:99])
+    assert runtimes(made) == {"_Runner"}
+    made.predict_proba(IMAGES)
+    assert runtimes(made) == {"_Session"}
+
+
+@pytest.mark.parametrize("missing", ["onnxruntime", "onnx"])
+def test_where_onnx_runtime_is_not_installed_litert_answers(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    made = predictor(ENDLESS)
+    np.testing.assert_array_equal(made.predict_proba(IMAGES), predictor().predict_proba(IMAGES))
+    assert runtimes(made) == {"_Runner"}
+
+
+def test_a_translation_that_answers_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    translated = translation.to_onnx
+
+    def bent(runtime: bytes, size: int) -> bytes:
+        file = onnx.load_from_string(translated(runtime, size))
+        bias = next(each for each in file.graph.initializer if list(each.dims) == [96])
+        bias.raw_data = (np.frombuffer(bias.raw_data, np.float32) + 0.1).tobytes()
+        return file.SerializeToString()
+
+    monkeypatch.setattr(translation, "to_onnx", bent)
+    made = predictor(ENDLESS)
+    np.testing.assert_array_equal(made.predict_proba(IMAGES), predictor().predict_proba(IMAGES))
+    assert runtimes(made) == {"_Runner"}
+    monkeypatch.setattr(many, "TOLERANCE", 1.0)
+    trusting = predictor(ENDLESS)
+    assert np.ptp([each.predict_proba(IMAGES) for each in (made, trusting)], axis=0).max() > 1e-4
+
+
+def test_a_translation_that_does_not_run_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "to_onnx", lambda runtime, size: b"no ONNX file")
+    made = predictor(ENDLESS)
+    np.testing.assert_array_equal(made.predict_proba(IMAGES), predictor().predict_proba(IMAGES))
+    assert runtimes(made) == {"_Runner"}
+
+
+def test_a_job_of_many_images_is_scored_by_it_and_pictures_are_not() -> None:
+    scorer = Scorer(model_of(bundle.load(bundle.SHIPPED)), expected=ENDLESS)
+    for each in (scorer._of_many, scorer._of_few):
+        each.predict_proba(IMAGES)
+    assert (runtimes(scorer._of_many), runtimes(scorer._of_few)) == ({"_Session"}, {"_Runner"})
