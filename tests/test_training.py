@@ -1,5 +1,10 @@
 """Training: it learns, it repeats itself, it resumes exactly, it stops when it must."""
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -126,6 +131,50 @@ def test_ctrl_c_saves_the_state_before_it_goes_on_its_way() -> None:
     assert 3 <= saved[-1].step < 24
     for a, b in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         assert np.array_equal(a, b)
+
+
+@pytest.fixture
+def at_hand() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.usefixtures("at_hand")
+def test_ctrl_c_in_code_that_swallows_everything_stops_after_the_chunk(monkeypatch) -> None:
+    score = training.score
+    saved, seen = [], []
+
+    def swallow(*arguments: object):
+        with suppress(BaseException):  # as a bare except of Keras does
+            signal.raise_signal(signal.SIGINT)
+        return score(*arguments)
+
+    monkeypatch.setattr(training, "score", swallow)
+    config = recipes.configure("fast", **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(TRAINING, VALIDATION, config, seen.append, saved.append)
+    assert [checkpoint.step for checkpoint in saved] == [5]  # the first epoch's end
+    assert seen[-1].step == 5
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.usefixtures("at_hand")
+def test_ctrl_c_while_the_net_is_built_stops_before_its_first_step(monkeypatch) -> None:
+    build = training.model.build
+
+    def stop(*arguments: object):
+        signal.raise_signal(signal.SIGINT)
+        return build(*arguments)
+
+    saved = []
+    monkeypatch.setattr(training.model, "build", stop)
+    config = recipes.configure("fast", **SMALL)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(TRAINING, VALIDATION, config, save=saved.append)
+    assert [checkpoint.step for checkpoint in saved] == [0]
 
 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")

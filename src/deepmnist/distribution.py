@@ -9,9 +9,7 @@ What is summed is the business of others.
 from __future__ import annotations
 
 import logging
-import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +22,7 @@ from numpy.typing import NDArray
 from tensorflow.python.distribute import collective_all_reduce_strategy
 from tensorflow.python.eager import context
 
-from deepmnist import devices
+from deepmnist import devices, stopping
 from deepmnist.errors import DeepMNISTError, LostError, RunError
 from deepmnist.roster import Roster
 
@@ -128,25 +126,11 @@ def joined(roster: Roster) -> Iterator[Together]:
     RunError where another does not come in time, or this one's address cannot be had.
     """
     together = Together(roster)
-    before = _note_signals(together)
-    try:
-        yield together
-    finally:
-        together.leave()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _note_signals(together: Together) -> dict[int, Any]:
-    """The handlers there were. A thread other than the first cannot be asked by signals."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-
-    def note(number: int, frame: object) -> None:
-        together.stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    return {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    with stopping.noted(together.stop):
+        try:
+            yield together
+        finally:
+            together.leave()
 
 
 def _joined(roster: Roster) -> tf.distribute.MultiWorkerMirroredStrategy:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import batches, ensemble, joint, model
+from deepmnist import batches, ensemble, joint, model, stopping
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data.dataset import Dataset
 from deepmnist.devices import resolve_precision
@@ -178,26 +178,28 @@ def train(
 
     `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
-    stops the run (which is raised again). `teacher`, image to logits, shares the targets as
-    config.teaching says. `weights`, a net's of this architecture, are learnt on from instead of
-    fresh ones. `workers` share each batch and call this with the same; each is given all that one
-    alone would be. TrainingError where the loss or a weight is no finite number.
+    stops the run (which is raised again): Ctrl-C raises it between two chunks, not within one.
+    `teacher`, image to logits, shares the targets as config.teaching says. `weights`, a net's of
+    this architecture, are learnt on from instead of fresh ones. `workers` share each batch and call
+    this with the same; each is given all that one alone would be. TrainingError where the loss or a
+    weight is no finite number.
     """
-    run = Training(training, validation, config, teacher, weights, workers)
-    if start is not None:
-        run.restore(start)
-    joint.check_alike(workers, run.checkpoint)
-    begin(run.plan, run.step)
-    try:
-        _advance_to_end(run, observe, save, workers)
-    except KeyboardInterrupt:
-        save(run.checkpoint())
-        raise
-    if start is None or start.step < run.step:
-        save(run.checkpoint())
-    return Trained(
-        run.float32_net, run.config, run.plan, run.train_seconds, run.validation_logits()
-    )
+    with stopping.deferred() as heed:
+        run = Training(training, validation, config, teacher, weights, workers)
+        if start is not None:
+            run.restore(start)
+        joint.check_alike(workers, run.checkpoint)
+        begin(run.plan, run.step)
+        try:
+            _advance_to_end(run, observe, save, workers, heed)
+        except KeyboardInterrupt:
+            save(run.checkpoint())
+            raise
+        if start is None or start.step < run.step:
+            save(run.checkpoint())
+        return Trained(
+            run.float32_net, run.config, run.plan, run.train_seconds, run.validation_logits()
+        )
 
 
 def average(trained: Sequence[Trained], config: TrainingConfig, validation: Dataset) -> Trained:
@@ -217,9 +219,12 @@ def average(trained: Sequence[Trained], config: TrainingConfig, validation: Data
     )
 
 
-def _advance_to_end(run: Training, observe: Observer, save: Saver, workers: Workers) -> None:
+def _advance_to_end(
+    run: Training, observe: Observer, save: Saver, workers: Workers, heed: Callable[[], None]
+) -> None:
     count, saved = 1, time.monotonic()  # the first chunk is one step: it traces and compiles
     while run.step < run.plan.steps:
+        heed()
         started = time.monotonic()
         progress = run.advance(min(count, run.plan.until_epoch_end(run.step)))
         count = _next_count(count, time.monotonic() - started)

@@ -49,7 +49,7 @@ class Workers(Protocol):
 
 
 class Alone:
-    """One worker: nothing is summed, and Ctrl-C comes as KeyboardInterrupt."""
+    """One worker: nothing is summed, and KeyboardInterrupt is what stops it."""
 
     index = 0
     count = 1

@@ -4,8 +4,12 @@ import csv
 import inspect
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -13,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import recipes
+from deepmnist import recipes, stopping
+from deepmnist.cli import heavy
 from deepmnist.cli import train as train_command
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +50,39 @@ def one_line(text: str) -> str:
 def test_every_field_of_the_configuration_is_an_option() -> None:
     options = set(inspect.signature(train_command.train).parameters)
     assert set(recipes.FIELDS) <= options
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in a shell's background, and then forgotten."""
+    monkeypatch.setattr(stopping, "_raised", [])
+    before = {sent: signal.getsignal(sent) for sent in stopping.SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for sent, handler in before.items():
+        signal.signal(sent, handler)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("sent", stopping.SIGNALS)
+def test_what_a_library_made_of_ctrl_c_is_told_as_ctrl_c(deepmnist, monkeypatch, sent) -> None:
+    def as_tensorflow_does(*given: object) -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(sent)
+        raise SystemError("a result with an exception set")
+
+    monkeypatch.setattr(heavy, "import_module", as_tensorflow_does)
+    assert deepmnist("train") == (130, "", "Stopped.\n")
+
+
+def test_any_other_error_keeps_its_traceback(deepmnist, monkeypatch) -> None:
+    def broken(*given: object) -> None:
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr(heavy, "import_module", broken)
+    with pytest.raises(ValueError, match="a mistake of ours"):
+        deepmnist("train")
 
 
 def test_cli_page_is_what_help_says() -> None:

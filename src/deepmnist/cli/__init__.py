@@ -6,11 +6,13 @@ one line on stderr and exit status 2, never a traceback.
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 
 import typer
 
+from deepmnist import stopping
 from deepmnist.cli import (
     data,
     evaluate,
@@ -50,10 +52,17 @@ app.add_typer(data.app, name="data")
 def main() -> None:
     """Run the command line; deliberate errors become one line on stderr."""
     warnings.formatwarning = lambda message, *details: f"warning: {message}\n"
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background
+        signal.signal(signal.SIGINT, stopping.interrupt)
     try:
         app()
     except DeepMNISTError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception:
+        if not stopping.interrupted():
+            raise
+        print("Stopped.", file=sys.stderr)  # the error is what a library made of Ctrl-C
         sys.exit(INTERRUPTED)

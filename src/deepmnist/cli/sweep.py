@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from deepmnist import recipes
+from deepmnist import recipes, stopping
 
 if TYPE_CHECKING:
     from deepmnist.sweeping.job import Swept
@@ -46,7 +46,7 @@ def sweep(
     """Try many configurations on validation images; the same command goes on where it stopped."""
     from deepmnist.sweeping import job
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stopping.interrupt)
     folder = out or OUT / f"{Path(dataset).name}-{recipe}-{seed}"
     try:
         swept = job.sweep(

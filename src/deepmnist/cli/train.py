@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
-from deepmnist import recipes, roster, teaching
+from deepmnist import recipes, roster, stopping, teaching
 from deepmnist.cli import heavy
 from deepmnist.errors import ConfigError
 from deepmnist.roster import Roster
@@ -139,7 +139,7 @@ def _trained(work: Work, workers: int | None) -> Result | None:
         return _on_ray(work, workers)
     if together is not None:
         return _as_one_of(together, work)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # saved and resumable like Ctrl-C
+    signal.signal(signal.SIGTERM, stopping.interrupt)  # saved and resumable like Ctrl-C
     return _run(heavy.import_module("deepmnist.runs", "training"), work)
 
 
@@ -158,7 +158,7 @@ def _as_one_of(together: Roster, work: Work) -> Result | None:
 def _on_ray(work: Work, workers: int) -> Result:
     from deepmnist import launcher
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, stopping.interrupt)
     return launcher.train(work, workers)
 
 
