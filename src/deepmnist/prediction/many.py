@@ -7,6 +7,7 @@ with LiteRT on a batch of noise; in every other case LiteRT keeps the work.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,14 +43,14 @@ def runners(runtime: bytes, size: int, classes: int, cores: int, held_to: Runner
     held_to: LiteRT with that file, for batches of the same size.
     """
     try:
-        made = _sessions(runtime, size, cores)
-        difference = _difference(made[0], held_to, size, classes)
+        return [*_agreeing(runtime, size, classes, cores, held_to)]
     except (ImportError, TranslationError):
         return []
-    return [*made] if difference <= TOLERANCE else []
 
 
-def _sessions(runtime: bytes, size: int, cores: int) -> list[_Session]:
+def _agreeing(
+    runtime: bytes, size: int, classes: int, cores: int, held_to: Runner
+) -> list[_Session]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -59,25 +60,34 @@ def _sessions(runtime: bytes, size: int, cores: int) -> list[_Session]:
     try:
         with chatter.dropped():
             made = [onnxruntime.InferenceSession(file, options, providers) for _ in range(cores)]
+            sessions = [_Session(session) for session in made]
+            difference = _difference(sessions[0], held_to, size, classes)
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise TranslationError("what was made is not run by ONNX Runtime") from error
-    return [_Session(session, size) for session in made]
+    return sessions if difference <= TOLERANCE else []
 
 
 class _Session:
-    """One session of ONNX Runtime's, and the memory that it is given images in."""
+    """One session of ONNX Runtime's, bound once to memory of ours: images in, answers out."""
 
-    def __init__(self, session: Any, size: int) -> None:
-        self._session = session
-        (image,) = session.get_inputs()
-        self._given = {image.name: np.zeros((size, SIDE, SIDE), np.float32)}
+    def __init__(self, session: Any) -> None:
+        self._session, self._bound = session, session.io_binding()
+        (image,), outputs = session.get_inputs(), session.get_outputs()
+        self._image = _memory(self._bound.bind_input, image)
+        self._outputs = [_memory(self._bound.bind_output, output) for output in outputs]
 
     def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
         """See Runner. What has one number for each image is `single`, as in a LiteRT file."""
-        (image,) = self._given.values()
-        write_unit_range(images, image)
-        for values in self._session.run(None, self._given):
+        write_unit_range(images, self._image)
+        self._session.run_with_iobinding(self._bound)
+        for values in self._outputs:
             (into.single if values.ndim == 1 else into.probabilities)[rows] = values
+
+
+def _memory(bind: Callable[..., None], tensor: Any) -> NDArray[np.float32]:
+    array = np.zeros(tensor.shape, np.float32)
+    bind(tensor.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    return array
 
 
 def _difference(one: Runner, other: Runner, size: int, classes: int) -> float:
