@@ -1,5 +1,9 @@
 """Inside the graph: the schedule, the targets, and draws that depend on the step alone."""
 
+import gc
+import weakref
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -121,6 +125,35 @@ def test_draws_depend_on_the_step_and_not_on_how_it_was_reached(change: dict) ->
 
 def test_without_draws_every_step_is_the_same() -> None:
     assert len(set(losses_from(0, [4]))) == 1
+
+
+def test_a_finished_net_leaves_no_graph_behind() -> None:
+    config = recipes.configure("fast", precision="float32", batch_size=4, steps=steps.SHORT)
+    net = model.build(config, 10)
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(net.trainable_variables)
+    chunk = steps.compile_chunk(net, optimizer, config, batches.plan(config, 64), 10)
+    graph = weakref.ref(chunk.get_concrete_function().graph)
+    del chunk
+    gc.collect()
+    assert graph() is None
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, keras.optimizers.SGD])
+def test_an_update_is_the_optimisers_own(optimizer: type[keras.optimizers.Optimizer]) -> None:
+    gradients = [tf.constant([[1.0, -2.0]]), tf.constant([3.0])]
+
+    def updated(apply: Callable[..., None]) -> list[np.ndarray]:
+        variables = [keras.Variable(np.ones((1, 2))), keras.Variable(np.ones(1))]
+        own = optimizer(steps.OneCycle(peak=0.1, steps=10, warmup=0.5))
+        own.build(variables)
+        for _ in range(3):
+            apply(own, gradients, variables)
+        return [variable.numpy() for variable in [*variables, *own.variables]]
+
+    keras_own = updated(lambda own, *given: own.apply(*given))
+    for found, expected in zip(updated(steps._apply), keras_own, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_logits_are_those_of_the_net_on_ink_in_unit_range() -> None:

@@ -7,6 +7,7 @@ memory. What becomes of the finished nets is delivery.py's business.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def train(
     for number in range(1, config.members + 1):
         if config.members > 1:
             screen.message(f"member {number} of {config.members}")
+            gc.collect()  # the last one's graphs lie in cycles, for which nothing else looks soon
         net = _Member(folder, record, number, screen, workers)
         trained.append(net.train(training_set, validation, teacher))
     return training.average(trained, config, validation)

@@ -83,7 +83,7 @@ def compile_chunk(
 
     def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         loss, *gradients = workers.run(slopes, images, labels)
-        optimizer.apply(gradients, net.trainable_variables)
+        _apply(optimizer, gradients, net.trainable_variables)
         return loss
 
     def chunk(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -139,6 +139,20 @@ def _no_graph_optimiser() -> Iterator[None]:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({name: before})
+
+
+def _apply(
+    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor], variables: list[Any]
+) -> None:
+    """One update, as optimizer.apply makes it of gradients that are the whole batch's already.
+
+    That would sum them once more through a gradient function, which TensorFlow keeps for as long as
+    the process lives, and with it the graph of every net ever trained (tensorflow issue 97697).
+    """
+    rate = optimizer.learning_rate
+    for gradient, variable in zip(gradients, variables, strict=True):
+        optimizer.update_step(gradient, variable.value, rate)
+    optimizer.iterations.assign_add(1)
 
 
 def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> None:

@@ -6,7 +6,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from deepmnist import model, recipes
-from deepmnist.export import litert
+from deepmnist.export import functions, litert
 
 TEMPERATURE = 1.7
 TOLERANCE = 1e-5  # of a probability
@@ -40,6 +40,16 @@ def test_probabilities_are_the_nets_at_its_temperature(net, interpreter, n: int)
     expected = tf.nn.softmax(net(images, training=False) / TEMPERATURE)
     np.testing.assert_allclose(found, expected, atol=TOLERANCE)
     assert found.max() - found.min() > 0.01  # a file that lost its weights answers 0.1 throughout
+
+
+def test_a_file_of_variables_answers_as_one_of_constants(net, interpreter) -> None:
+    constants = litert.converted(functions.classifier(net, TEMPERATURE))
+    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
+    found, expected = (
+        each.get_signature_runner()(image=images)["probabilities"]
+        for each in (interpreter, Interpreter(model_content=constants))
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpreter) -> None:

@@ -1,13 +1,14 @@
-"""A trained net as a TensorFlow function without variables: what every format is converted from.
+"""A trained net as a TensorFlow function: what every format is converted from.
 
-Its weights are constants inside the graph, since LiteRT's converter drops the values of variables
-without a word and ONNX's would make inputs of them. Names of inputs and outputs, and shapes, are
-those of prediction/graphs.py, in every format.
+Of an export its weights are constants inside the graph, since ONNX's converter would make inputs of
+variables. A training's own file is made from the net's variables, which takes less memory. Names of
+inputs and outputs, and shapes, are those of prediction/graphs.py, in every format.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import keras
@@ -17,6 +18,7 @@ import tensorflow as tf
 from deepmnist.contract import SIDE
 
 Function: TypeAlias = tf.types.experimental.PolymorphicFunction
+Answer: TypeAlias = Callable[[tf.Tensor], tf.Tensor]  # logits of images
 Make: TypeAlias = Callable[[bool], Function]  # with weights stored in half, or not
 
 
@@ -29,8 +31,15 @@ def classifier(
     `classes` says with the last one that this is none of them: the function then also gives
     `single` float32 (n,), the probability that it is one.
     """
-    answer = frozen(net, half)
+    return _classifier(frozen(net, half), temperature, classes)
 
+
+def of_variables(net: keras.Model, temperature: float, classes: int | None = None) -> Function:
+    """The classifier that reads its weights from the net's variables, of which it holds no copy."""
+    return _classifier(partial(net, training=False), temperature, classes)
+
+
+def _classifier(answer: Answer, temperature: float, classes: int | None) -> Function:
     @tf.function(
         input_signature=[tf.TensorSpec((None, SIDE, SIDE), tf.float32, name="image")],
         autograph=False,
@@ -41,7 +50,7 @@ def classifier(
     return classify
 
 
-def frozen(net: keras.Model, half: bool = False) -> Callable[[tf.Tensor], tf.Tensor]:
+def frozen(net: keras.Model, half: bool = False) -> Answer:
     """The net's logits of images, as a function that holds the weights as constants.
 
     half: weights are stored in float16, and computed with in float32.

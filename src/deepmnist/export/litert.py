@@ -53,12 +53,16 @@ def write(
 
 
 def convert(net: keras.Model, temperature: float, classes: int | None = None) -> bytes:
-    """The .tflite file of a bundle: functions.classifier in float32."""
-    return converted(functions.classifier(net, temperature, classes))
+    """The .tflite file of a bundle, in float32.
+
+    Of variables, since it is made beside all that a training holds: the converter copies a graph
+    with its constants over and over.
+    """
+    return converted(functions.of_variables(net, temperature, classes))
 
 
 def converted(function: functions.Function) -> bytes:
-    """A .tflite file of a function with an input signature and no variables, in builtin ops."""
+    """A .tflite file of a function with an input signature, in builtin ops."""
     with chatter.dropped():
         return bytes(_converter(function).convert())
 
@@ -87,9 +91,10 @@ def quantised(
 
 
 def _converter(function: functions.Function) -> tf.lite.TFLiteConverter:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [function.get_concrete_function()], tf.Module()
-    )
+    concrete = function.get_concrete_function()
+    owner = tf.Module()
+    owner.weights = list(concrete.variables)  # what none owns would be zeros, without a word
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     return converter
 
