@@ -113,22 +113,34 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
     assert 1 <= answered.count(answered[0]) < 5
 
 
-@pytest.mark.parametrize(("split_bytes", "threads"), [(0, 3), (2**40, 1)])
-def test_a_batch_is_split_between_cores_only_where_its_work_is_worth_it(
-    tiny_bundle: Bundle, split_bytes: int, threads: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("split_bytes", "alone_s", "threads"),
+    [(0, 2.0, 3), (0, 0.5, 1), (2**40, 2.0, 1)],
+    ids=["all are sooner", "one is sooner", "too little work to try"],
+)
+def test_a_few_are_split_between_cores_only_where_all_are_sooner_than_one(
+    tiny_bundle: Bundle,
+    split_bytes: int,
+    alone_s: float,
+    threads: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(litert, "usable_cores", lambda: 3)
     monkeypatch.setattr(litert, "SPLIT_BYTES", split_bytes)
-    given: dict[int, int] = {}
+    given: dict[litert._Runner, int] = {}
     make = litert._Runner.__init__
 
     def noted(runner: Any, runtime: bytes, size: int, classes: int, threads: int) -> None:
-        given[size] = threads
+        given[runner] = threads
         make(runner, runtime, size, classes, threads)
 
     monkeypatch.setattr(litert._Runner, "__init__", noted)
-    prediction.load(tiny_bundle.folder).predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
-    assert given == {32: 1, 8: threads, 1: threads}
+    monkeypatch.setattr(litert._Runner, "seconds", lambda self: {1: alone_s, 3: 1.0}[given[self]])
+    made = prediction.load(tiny_bundle.folder)
+    assert isinstance(made, LiteRTPredictor)
+    made.predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
+    assert {size: given[runner] for size, runner in made._rest.items()} == {8: threads, 1: threads}
+    assert [given[runner] for runner in made._sharers if runner in given] == [1]
 
 
 @pytest.mark.parametrize("n", [1, 32, 320])

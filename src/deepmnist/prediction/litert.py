@@ -1,11 +1,14 @@
 """LiteRT, the base install's whole runtime, and what an exported .tflite file tells of itself.
 
 How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
-own, and a few are split between all cores only where that saves more than waking them costs.
+own, and a few are split between all cores only where that saves more than waking them costs, which
+is tried. Long work is given to ONNX Runtime, where there is one (many.py).
 """
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +32,8 @@ from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
-SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores share
+SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores may share
+TRIES = 9  # of one core and of all, before either is chosen
 
 
 class LiteRTPredictor(ModelPredictor):
@@ -101,12 +105,21 @@ class LiteRTPredictor(ModelPredictor):
         for size in REST_SIZES:
             while len(images) - done >= size:
                 if size not in self._rest:
-                    large = size * len(self._runtime) > SPLIT_BYTES
-                    threads = self._cores if large else 1
-                    self._rest[size] = self._runner(size, threads)
+                    self._rest[size] = self._for_few(size)
                 rows = slice(done, done + size)
                 self._rest[size].answer(images[rows], into, rows)
                 done += size
+
+    def _for_few(self, size: int) -> _Runner:
+        """On one core or on all; where that may pay, the sooner of both, as a few tries show.
+
+        Waking other cores costs what the machine makes it cost: a virtual or busy one, more than
+        their help is worth.
+        """
+        alone = self._runner(size, threads=1)
+        if self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
+            return alone
+        return min(alone, self._runner(size, self._cores), key=_Runner.seconds)
 
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)
@@ -155,6 +168,15 @@ class _Runner:
         into.probabilities[rows] = self.probabilities_view()
         if self.single_view is not None:
             into.single[rows] = self.single_view()
+
+    def seconds(self) -> float:
+        """For a batch: the median of a few tries."""
+        took = []
+        for _ in range(TRIES):
+            started = time.perf_counter()
+            self.interpreter.invoke()
+            took.append(time.perf_counter() - started)
+        return statistics.median(took)
 
 
 def _described(tensors: Sequence[Any]) -> str:
