@@ -3,13 +3,14 @@
     pip install 'deepmnist[train,bench]'
     python -m benchmarks.inference [--net fast --net tutorial] [--rounds 9]
 
-From uint8 images to probabilities in float32, one image at a time and 10,000 at once, with one
-thread and with one a core. Answers must agree before anything is timed. Each runtime first chooses,
-by a few trials, how it takes many images: how many at a time, and whether its threads share a batch
-or each has its own. Then all take turns, so that a busy moment of a shared machine falls on all of
-them; read the medians, and their ratios before either. The product is told of many images in bulk,
-as `deepmnist score` tells it; what it then loads is timed by itself. Each net and number of threads
-has a process of its own, held to as many cores (TensorFlow's threads can be set only once).
+From uint8 images to probabilities in float32: one image by itself, images one by one in a row, and
+10,000 at once, with one thread and with one a core. Answers must agree before anything is timed.
+Each runtime first chooses, by a few trials, how it takes many images: how many at a time, and
+whether its threads share a batch or each has its own. Then all take turns, so that a busy moment of
+a shared machine falls on all of them; read the medians, and their ratios before either. The product
+is told that many images come, as `deepmnist score` tells it; what any runtime takes to load is left
+out. Each net and number of threads has a process of its own, held to as many cores (TensorFlow's
+threads can be set only once).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fas
 TRIALS, TRIAL_IMAGES = 7, 1_024
 ONE_IMAGE_TURNS, CALLS = 5, 20  # for one image: turns a round, calls a turn
 PAUSE_S = 0.01  # in which a runtime's threads stop waiting for more work
+APART_S = 0.002  # before an image that comes by itself
 PEERS = ("onnxruntime", "openvino", "onnx", "tf2onnx")
 
 Answer = Callable[[NDArray[np.uint8], NDArray[np.float32]], None]  # see runtimes.Answer
@@ -86,16 +88,20 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
         many[runtime] = ways[chosen[runtime]]
     check_agreement([*one.values()], images[:1])
     difference = check_agreement([*many.values()], images[: TRIAL_IMAGES + 1])
-    times = in_turns(
-        {key: partial(one_image_us, way, images) for key, way in one.items()},
-        ONE_IMAGE_TURNS * rounds,
+    alone, in_a_row = (
+        in_turns(
+            {key: partial(one_image_us, way, images, pause_s) for key, way in one.items()},
+            ONE_IMAGE_TURNS * rounds,
+        )
+        for pause_s in (APART_S, 0)
     )
     rates = in_turns(
         {key: partial(images_per_second, way, images) for key, way in many.items()}, rounds
     )
     figures = {
         runtime: {
-            "one_image_us": times[runtime],
+            "one_image_us": alone[runtime],
+            "in_a_row_us": in_a_row[runtime],
             "images_per_second": rates[runtime],
             "bulk_way": chosen[runtime],
         }
@@ -173,10 +179,10 @@ def in_turns(timers: Mapping[str, Callable[[], float]], rounds: int) -> dict[str
     }
 
 
-def one_image_us(classify: Classify, images: NDArray[np.uint8]) -> float:
+def one_image_us(classify: Classify, images: NDArray[np.uint8], pause_s: float = 0) -> float:
     """Microseconds for one image: the median of several calls, the first of them not counted."""
     _seconds(classify, images[:1])
-    calls = [_seconds(classify, images[:1], pause_s=0) for _ in range(CALLS)]
+    calls = [_seconds(classify, images[:1], pause_s) for _ in range(CALLS)]
     return statistics.median(calls) * 1e6
 
 
@@ -189,9 +195,14 @@ def standing(figures: Mapping[str, Any]) -> dict[str, float]:
     """The product's medians over those of the fastest of the others."""
     peers = [values for runtime, values in figures.items() if runtime != PRODUCT]
     product = figures[PRODUCT]
+
+    def time(figure: str) -> float:
+        fastest = min(values[figure]["median"] for values in peers)
+        return product[figure]["median"] / fastest
+
     return {
-        "one_image_time_to_fastest": product["one_image_us"]["median"]
-        / min(values["one_image_us"]["median"] for values in peers),
+        "one_image_time_to_fastest": time("one_image_us"),
+        "in_a_row_time_to_fastest": time("in_a_row_us"),
         "bulk_rate_to_fastest": product["images_per_second"]["median"]
         / max(values["images_per_second"]["median"] for values in peers),
     }
@@ -226,11 +237,13 @@ def _print(name: str, threads: int, figures: Mapping[str, Any]) -> None:
         one, many = values["one_image_us"], values["images_per_second"]
         print(
             f"{runtime:>12}  {one['median']:8,.0f} us ({one['min']:,.0f}-{one['max']:,.0f})"
+            f"  in a row {values['in_a_row_us']['median']:,.0f} us"
             f"  {many['median']:8,.0f} images/s ({many['min']:,.0f}-{many['max']:,.0f})"
             f"  {values['bulk_way']}"
         )
     one_image, bulk = figures["one_image_time_to_fastest"], figures["bulk_rate_to_fastest"]
-    print(f"{PRODUCT}: one image in {one_image:.2f}, bulk at {bulk:.2f} of the fastest other's")
+    row = figures["in_a_row_time_to_fastest"]
+    print(f"{PRODUCT}: {one_image:.2f}, in a row {row:.2f}, bulk {bulk:.2f} of the fastest other's")
 
 
 if __name__ == "__main__":
