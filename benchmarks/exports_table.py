@@ -9,6 +9,7 @@ import textwrap
 from typing import Any
 
 from benchmarks import markdown
+from deepmnist import machine
 
 Figures = dict[str, Any]
 
@@ -23,11 +24,10 @@ def written(figures: Figures) -> str:
     rows = [_classifier(*each) for each in figures["classifiers"].items()]
     reader_head = ("reader", "size", "largest difference", "one picture")
     reader_rows = [_reader(*each) for each in figures["readers"].items()]
-    machine, runtimes = figures["machine"], figures["runtimes"]
-    versions = {**figures["versions"], **runtimes}
+    versions = {**figures["versions"], **figures["runtimes"]}
     told = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "python")
     text = (
-        f"{machine['processor']}, {machine['cores']} cores, {figures['date']}; medians of "
+        f"{machine.named(figures['machine'])}, {figures['date']}; medians of "
         f"{figures['rounds']} turns; accuracy and answers on {figures['test_n']:,} test images, "
         f"differences on validation and golden images. {told}."
     )

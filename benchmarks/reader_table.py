@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import markdown
+from deepmnist import machine
 
 Figures = dict[str, Any]
 
@@ -90,8 +91,7 @@ def _versions(figures: Figures) -> str:
         for name, each in ((key, values["versions"]) for key, values in figures["readers"].items())
     ]
     missing = [f"{NAMES[name]} was not at hand." for name in figures["missing"]]
-    machine = figures["machine"]
-    where = f"{machine['processor']}, {machine['cores']} cores, {figures['date']}."
+    where = f"{machine.named(figures['machine'])}, {figures['date']}."
     return " ".join([where, "; ".join(told) + ".", *missing])
 
 

@@ -7,8 +7,8 @@ tutorial as published (benchmarks/tutorial_v1.py) and the recipes take turns see
 busy minute of a shared machine falls on all of them. All seeds are reported; none decides anything.
 Killed at any moment, it goes on where it was: ledger.py says what is kept, and where.
 
-recipes.json holds a record a recipe, each with its day and the baseline it was measured beside.
-Those measured now replace theirs; the others stay, on the same machine and versions only.
+recipes.json holds a record a recipe, each with its day, its machine, its versions and the baseline
+it was measured beside. Those measured now replace theirs; the others stay as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks import ledger, results
-from deepmnist import machine, recipes, runfolder
+from deepmnist import recipes, runfolder
 
 QUICK = ["fast=10", "balanced=5"]  # what `make bench` has time for
 SEEDS = {  # of each recipe, where its number is not given; `make bench-full` takes them all
@@ -37,6 +37,7 @@ SEEDS = {  # of each recipe, where its number is not given; `make bench-full` ta
 }
 FEW = 3  # seeds of a recipe without an entry
 RECIPES_JSON = "recipes.json"
+GROUND = ("date", "machine", "versions", "baseline")  # a record without has those of its file
 
 
 def main(
@@ -89,23 +90,14 @@ def measure(seeds: Mapping[str, int], baseline: int, folder: Path) -> Path:
 
 
 def _measured_before(measured_now: set[str]) -> dict[str, Any]:
-    """The records of recipes that are not measured now. The end where they are not of this place.
-
-    One file holds figures of one machine and one set of versions, whatever the day.
-    """
+    """The records of recipes that are not measured now, each with the ground it was measured on."""
     path = results.FOLDER / RECIPES_JSON
     found = json.loads(path.read_text()) if path.exists() else {"recipes": {}}
-    others = {name: record for name, record in found["recipes"].items() if name not in measured_now}
-    here = {"machine": machine.describe(), "versions": machine.versions()}
-    if others and any(found[key] != value for key, value in here.items()):
-        raise SystemExit(
-            f"error: {path} has figures of {', '.join(others)} from another machine or other "
-            "versions; measure these too, or remove the file"
-        )
+    ground = {key: found[key] for key in GROUND if key in found}
     return {
-        name: {"date": found["date"], "baseline": found["baseline"], **record}
-        for name, record in others.items()
-        if name in recipes.RECIPES
+        name: {**ground, **record}
+        for name, record in found["recipes"].items()
+        if name in recipes.RECIPES and name not in measured_now
     }
 
 

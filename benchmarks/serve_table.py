@@ -9,6 +9,7 @@ import textwrap
 from typing import Any
 
 from benchmarks import markdown
+from deepmnist import machine
 
 Figures = dict[str, Any]
 
@@ -28,9 +29,8 @@ def written(figures: Figures, soak: Figures | None) -> str:
         (name, f"{figures['summary'][key]:.2f}", _aim(floor, figures["floors"][floor]))
         for key, floor, name in ROWS
     ]
-    machine = figures["machine"]
     text = (
-        f"{machine['processor']}, {machine['cores']} cores, {figures['date']}; "
+        f"{machine.named(figures['machine'])}, {figures['date']}; "
         f"{figures['connections']} connections, {figures['http']}, {figures['loop']}; medians of "
         f"{figures['rounds']} turns."
     )

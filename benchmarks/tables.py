@@ -27,7 +27,7 @@ from benchmarks import (
     scale_table,
     serve_table,
 )
-from deepmnist import atomic, recipes
+from deepmnist import atomic, machine, recipes
 
 README = Path(__file__).parents[1] / "README.md"
 READING = README.parent / "docs" / "reading.md"
@@ -64,12 +64,23 @@ def measured(folder: Path = results.FOLDER) -> str:
     found = _read(folder / "recipes.json")
     if found is None:
         raise ValueError(f"{folder} holds no recipes.json; run python -m benchmarks.recipes first")
-    sentences = ["Training time holds building, tracing and compiling."]
+    parts = [f"{'; '.join(_ground(found))}.", _table(found), *_paragraphs(found, folder)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraphs(found: Figures, folder: Path) -> list[str]:
+    """A sentence of each measurement; those of another machine than the table's by themselves."""
+    here = machine.named(found["machine"])
+    told = {here: ["Training time holds building, tracing and compiling."]}
     for name, sentence in SENTENCES.items():
-        figures = _read(folder / f"{name}.json")
-        sentences += [sentence(figures)] if figures else []
-    paragraph = textwrap.fill(" ".join(sentences), WIDTH, break_on_hyphens=False)
-    return f"{_machine(found)}\n\n{_table(found)}\n\n{paragraph}\n"
+        if figures := _read(folder / f"{name}.json"):
+            where = here if name in OF_ANY_MACHINE else machine.named(figures["machine"])
+            told.setdefault(where, []).append(sentence(figures))
+    paragraphs = (
+        " ".join(sentences if where == here else [f"On {where}:", *sentences])
+        for where, sentences in told.items()
+    )
+    return [textwrap.fill(each, WIDTH, break_on_hyphens=False) for each in paragraphs]
 
 
 def reading(folder: Path = results.FOLDER) -> str:
@@ -103,18 +114,18 @@ def _read(path: Path) -> Figures | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def _machine(figures: Figures) -> str:
-    machine, versions = figures["machine"], figures["versions"]
+def _ground(figures: Figures) -> tuple[str, str, str]:
+    """On what machine, with which TensorFlow, on which day."""
+    versions = figures["versions"]
     tensorflow = versions.get("tensorflow-cpu") or versions["tensorflow"]
-    where = f"{machine['processor']}, {machine['cores']} cores; TensorFlow {tensorflow}"
-    return f"{where}; {figures['date']}."
+    return machine.named(figures["machine"]), f"TensorFlow {tensorflow}", figures["date"]
 
 
 def _table(figures: Figures) -> str:
     head = ("recipe", "test accuracy, mean (sd)", "seeds", "training", "of the tutorial's time",
             "memory")  # fmt: skip
     rows = [
-        _row(_recipe(name, values) + _other_day(values, figures), values)
+        _row(_recipe(name, values) + _elsewhere(values, figures), values)
         for name, values in figures["recipes"].items()
     ]
     baseline = figures.get("baseline")
@@ -131,10 +142,11 @@ def _recipe(name: str, values: Figures) -> str:
     return f"`{name}`{default}: {size}"
 
 
-def _other_day(values: Figures, figures: Figures) -> str:
-    """When a recipe was measured, beside its own baseline, if not with the newest ones."""
-    date = values.get("date", figures["date"])
-    return "" if date == figures["date"] else f" ({date})"
+def _elsewhere(values: Figures, figures: Figures) -> str:
+    """On what ground a recipe was measured, where that is not the newest ones'."""
+    pairs = zip(_ground({**figures, **values}), _ground(figures), strict=True)
+    other = [own for own, newest in pairs if own != newest]
+    return f" ({'; '.join(other)})" if other else ""
 
 
 def _row(label: str, values: Figures) -> tuple[str, ...]:
@@ -212,9 +224,10 @@ SENTENCES: dict[str, Callable[[Figures], str]] = {
     "startup": _startup,
     "kills": _kills,
     "limits": _limits,
-    "inference": inference_table.sentence,
     "scale": _scale,
 }
+
+OF_ANY_MACHINE = {"kills"}
 
 PAGES: dict[Path, Callable[[], str]] = {
     README: measured,

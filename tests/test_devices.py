@@ -1,9 +1,13 @@
-"""devices.py: TensorFlow is held to the cores it is given, or it is told why not."""
+"""devices.py: TensorFlow is held to its cores, and computes in what the processor is fast in."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+
+import pytest
+
+from deepmnist import devices, machine
 
 PROGRAM = """
 import tensorflow as tf
@@ -31,3 +35,15 @@ def test_the_number_of_threads_is_set_once_before_anything_runs() -> None:
         "1",
         "TensorFlow runs in this process already; it cannot be limited to 3 cores now",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "precision"),
+    [("avx512_bf16", "mixed_bfloat16"), ("amx_bf16", "mixed_bfloat16"), ("avx512f", "float32")],
+)
+def test_bfloat16_is_used_where_the_processor_has_it(
+    flag: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "instructions", lambda: {"avx2", flag})
+    assert devices.resolve_precision("auto") == precision
+    assert devices.resolve_precision("float32") == "float32"

@@ -154,6 +154,6 @@ def _facts(values: dict[str, Any]) -> dict[str, str]:
         "Peak memory": "unknown" if peak is None else f"{peak / 2**30:.2f} GiB",
         "Validation accuracy": f"{values['validation_accuracy']:.2%}",
         "Temperature": f"{values['temperature']:.3f}",
-        "Machine": f"{values['machine']['processor']}, {values['machine']['cores']} cores",
+        "Machine": machine.named(values["machine"]),
         "Versions": ", ".join(f"{name} {number}" for name, number in values["versions"].items()),
     }

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import tensorflow as tf
 
+from deepmnist import machine
 from deepmnist.errors import ConfigError
 from deepmnist.recipes import Precision
 
-CPU_INFO = Path("/proc/cpuinfo")  # Linux; elsewhere float32 is the answer that is never wrong
-BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # without, float32 is the answer never wrong
 BFLOAT16_CAPABILITY = (8, 0)  # CUDA compute capability with bfloat16 matrix units: Ampere
 
 
@@ -48,7 +46,4 @@ def _has_bfloat16() -> bool:
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return tuple(details.get("compute_capability", (0, 0))) >= BFLOAT16_CAPABILITY
-    if not CPU_INFO.exists():
-        return False
-    flags = next((line for line in CPU_INFO.read_text().splitlines() if line[:5] == "flags"), "")
-    return not BFLOAT16_FLAGS.isdisjoint(flags.split())
+    return not BFLOAT16_FLAGS.isdisjoint(machine.instructions())

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
+VECTORS = (  # what a processor computes with, the most capable first, and the flag that tells
+    ("AMX with bfloat16", "amx_bf16"),
+    ("AVX-512 with bfloat16", "avx512_bf16"),
+    ("AVX-512", "avx512f"),
+    ("AVX2", "avx2"),
+)
 PACKAGES = ("deepmnist", "numpy", "keras", "tensorflow-cpu", "tensorflow", "ai-edge-litert")
 
 
@@ -38,12 +45,25 @@ def deciding_versions() -> dict[str, str]:
 
 
 def describe() -> dict[str, str | int]:
-    """Processor, logical cores and operating system."""
+    """Processor, its widest vectors, logical cores and operating system."""
+    flags = instructions()
     return {
         "processor": _processor(),
+        "vectors": next((name for name, flag in VECTORS if flag in flags), "unknown"),
         "cores": os.cpu_count() or 1,
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def named(described: Mapping[str, str | int]) -> str:
+    """What `describe` told, for people; an older one had not looked at the vectors."""
+    vectors = f" ({described['vectors']})" if "vectors" in described else ""
+    return f"{described['processor']}{vectors}, {described['cores']} cores"
+
+
+def instructions() -> set[str]:
+    """Flags of what the processor can do, as Linux names them; none where it does not tell."""
+    return set(_told("flags").split())
 
 
 def peak_memory_bytes() -> int | None:
@@ -57,9 +77,11 @@ def peak_memory_bytes() -> int | None:
 
 
 def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+    return _told("model name") or platform.processor() or "unknown"
+
+
+def _told(key: str) -> str:
+    """What Linux says of the first processor; empty where there is no such line."""
+    lines = CPU_INFO.read_text().splitlines() if CPU_INFO.exists() else []
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith(key))
+    return next(found, "")

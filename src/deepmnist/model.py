@@ -99,8 +99,8 @@ def accurate(
 def narrow(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
-    """`accurate` with three quarters of its channels: what answers in a tenth of a millisecond."""
-    return _four_convolutions(image, (24, 48, 48, 96), classes, dropout, seeds, dtype)
+    """`accurate` with half the channels where they cost most: a tenth of a millisecond an image."""
+    return _four_convolutions(image, (32, 32, 64, 128), classes, dropout, seeds, dtype)
 
 
 def reader(
