@@ -15,6 +15,7 @@ from deepmnist import cli
 from deepmnist.bundle import Bundle
 
 TRAINING_ONLY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "pyarrow")
+ONE_DNN = "TF_ENABLE_ONEDNN_OPTS"
 HEAVY = (*TRAINING_ONLY, "cv2", "PIL", "ai_edge_litert")
 
 
@@ -41,6 +42,17 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     names, _ = loaded("import deepmnist")
     assert names.isdisjoint(HEAVY)
     assert "numpy" not in names
+
+
+@pytest.mark.parametrize(("own", "set_to"), [(None, "1"), ("0", "0")])
+def test_tensorflow_is_told_to_use_onednn_unless_its_user_says_otherwise(
+    own: str | None, set_to: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ONE_DNN, raising=False)
+    if own is not None:
+        monkeypatch.setenv(ONE_DNN, own)
+    _, output = loaded(f"import deepmnist, os\nprint(os.environ['{ONE_DNN}'])")
+    assert output == set_to
 
 
 COMMANDS = [each.name for each in (*cli.app.registered_commands, *cli.app.registered_groups)]
