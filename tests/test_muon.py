@@ -19,6 +19,22 @@ def test_singular_values_are_brought_near_one(shape: tuple[int, ...]) -> None:
     assert after.min() / after.max() > before.min() / before.max()
 
 
+@pytest.mark.parametrize("shape", [(40, 8), (8, 40), (16, 16), (3, 3, 4, 16), (5, 5, 1, 32)])
+@pytest.mark.parametrize("spread", [0.0, 3.0], ids=["alike", "of all sizes"])
+def test_each_singular_value_goes_three_times_through_the_quintic(
+    shape: tuple[int, ...], spread: float
+) -> None:
+    generator = np.random.default_rng(0)
+    columns = np.exp(spread * generator.normal(size=shape[-1]))
+    kernel = (generator.normal(size=shape) * columns).astype(np.float32)
+    matrix = kernel.reshape(-1, shape[-1]).astype(np.float64)
+    left, values, right = np.linalg.svd(matrix / np.linalg.norm(matrix), full_matrices=False)
+    for _ in range(3):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    expected = ((left * values) @ right).reshape(shape)
+    np.testing.assert_allclose(orthogonal(tf.constant(kernel)), expected, rtol=0, atol=1e-5)
+
+
 def test_the_direction_does_not_depend_on_the_gradient_s_size() -> None:
     kernel = tf.constant(np.random.default_rng(0).normal(size=(12, 6)).astype(np.float32))
     np.testing.assert_allclose(orthogonal(kernel), orthogonal(1e4 * kernel), atol=1e-4)

@@ -74,16 +74,29 @@ class Muon(keras.optimizers.Optimizer):
 
 
 def orthogonal(kernel: tf.Tensor) -> tf.Tensor:
-    """`kernel`, read as a matrix of its inputs by its outputs, with singular values near one."""
+    """`kernel`, read as a matrix of its inputs by its outputs, with singular values near one.
+
+    Each repeat multiplies the matrix by a polynomial of its Gram matrix. All of these commute, so
+    that the repeats are done with Gram matrices, which are small, and the large one is met twice.
+    """
     matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))
-    tall = matrix.shape[0] > matrix.shape[1]
-    matrix = tf.transpose(matrix) if tall else matrix  # the smaller square is the cheaper one
     matrix = matrix / (tf.norm(matrix) + TINY)
+    tall = matrix.shape[0] > matrix.shape[1]
+    gram = tf.matmul(matrix, matrix, transpose_a=tall, transpose_b=not tall)
+    factor = _factor(gram)
+    product = factor
+    for _ in range(REPEATS - 1):
+        gram = tf.matmul(tf.matmul(factor, gram), factor)
+        factor = _factor(gram)
+        product = tf.matmul(factor, product)
+    matrix = tf.matmul(matrix, product) if tall else tf.matmul(product, matrix)
+    return tf.reshape(matrix, kernel.shape)
+
+
+def _factor(gram: tf.Tensor) -> tf.Tensor:
+    """By which a matrix is multiplied to take its singular values through QUINTIC."""
     a, b, c = QUINTIC
-    for _ in range(REPEATS):
-        square = tf.matmul(matrix, matrix, transpose_b=True)
-        matrix = a * matrix + tf.matmul(b * square + c * tf.matmul(square, square), matrix)
-    return tf.reshape(tf.transpose(matrix) if tall else matrix, kernel.shape)
+    return a * tf.eye(gram.shape[0]) + b * gram + c * tf.matmul(gram, gram)
 
 
 def _is_kernel(variable: Any) -> bool:
