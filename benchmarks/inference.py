@@ -8,7 +8,7 @@ From uint8 images to probabilities in float32: one image by itself, images one b
 Each runtime first chooses, by a few trials, how it takes many images: how many at a time, and
 whether its threads share a batch or each has its own. Then all take turns, so that a busy moment of
 a shared machine falls on all of them; read the medians, and their ratios before either. The product
-is told that many images come, as `deepmnist score` tells it; what any runtime takes to load is left
+is told that the work is long, as `deepmnist score` tells it; what any runtime takes to load is left
 out. Each net and number of threads has a process of its own, held to as many cores (TensorFlow's
 threads can be set only once).
 """
@@ -78,8 +78,8 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
     runtimes.limit_tensorflow(threads)
     net = runtimes.prepare(name)
     images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE)).astype(np.uint8)
-    one = {PRODUCT: LiteRTPredictor(net.litert, DIGITS).predict_proba}
-    many = {PRODUCT: LiteRTPredictor(net.litert, DIGITS, expected=ENDLESS).predict_proba}
+    one = {PRODUCT: _product(net.litert)}
+    many = {PRODUCT: _product(net.litert)}
     chosen = {PRODUCT: "its own choice"}
     for runtime, make in runtimes.RUNTIMES.items():
         one[runtime] = in_batches([make(net, 1, threads)], 1)
@@ -88,13 +88,10 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
         many[runtime] = ways[chosen[runtime]]
     check_agreement([*one.values()], images[:1])
     difference = check_agreement([*many.values()], images[: TRIAL_IMAGES + 1])
-    alone, in_a_row = (
-        in_turns(
-            {key: partial(one_image_us, way, images, pause_s) for key, way in one.items()},
-            ONE_IMAGE_TURNS * rounds,
-        )
-        for pause_s in (APART_S, 0)
-    )
+    turns = ONE_IMAGE_TURNS * rounds
+    alone = in_turns(_of_one_image(one, images, APART_S), turns)
+    one[PRODUCT] = _product(net.litert)  # it chooses how to answer by how images come
+    in_a_row = in_turns(_of_one_image(one, images, 0), turns)
     rates = in_turns(
         {key: partial(images_per_second, way, images) for key, way in many.items()}, rounds
     )
@@ -108,6 +105,16 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
         for runtime in one
     }
     return {"largest_difference": difference, "runtimes": figures, **standing(figures)}
+
+
+def _product(runtime: bytes) -> Classify:
+    return LiteRTPredictor(runtime, DIGITS, expected=ENDLESS).predict_proba
+
+
+def _of_one_image(
+    ways: Mapping[str, Classify], images: NDArray[np.uint8], pause_s: float
+) -> dict[str, Callable[[], float]]:
+    return {key: partial(one_image_us, way, images, pause_s) for key, way in ways.items()}
 
 
 def bulk_ways(make: Callable[[int, int], Answer], threads: int) -> dict[str, Classify]:

@@ -60,7 +60,8 @@ def _onnx(net: keras.Model) -> bytes:
 
 def to_ink(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
     """Levels 0..255 as 0..1."""
-    np.divide(images, np.float32(255), out=into, dtype=np.float32)
+    np.copyto(into, images)  # first, since one pass that also converts is three times as slow
+    np.divide(into, np.float32(255), out=into)
 
 
 def with_litert(net: Net, size: int, threads: int) -> Answer:

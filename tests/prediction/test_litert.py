@@ -113,34 +113,58 @@ def test_a_core_held_up_loses_no_image_and_repeats_none(
     assert 1 <= answered.count(answered[0]) < 5
 
 
-@pytest.mark.parametrize(
-    ("split_bytes", "alone_s", "threads"),
-    [(0, 2.0, 3), (0, 0.5, 1), (2**40, 2.0, 1)],
-    ids=["all are sooner", "one is sooner", "too little work to try"],
-)
-def test_a_few_are_split_between_cores_only_where_all_are_sooner_than_one(
-    tiny_bundle: Bundle,
-    split_bytes: int,
-    alone_s: float,
-    threads: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
-    monkeypatch.setattr(litert, "SPLIT_BYTES", split_bytes)
-    given: dict[litert._Runner, int] = {}
+@pytest.fixture
+def threads_given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(images, threads) of every interpreter made from here on, on three cores."""
+    given: list[tuple[int, int]] = []
     make = litert._Runner.__init__
 
     def noted(runner: Any, runtime: bytes, size: int, classes: int, threads: int) -> None:
-        given[runner] = threads
+        given.append((size, threads))
         make(runner, runtime, size, classes, threads)
 
+    monkeypatch.setattr(litert, "usable_cores", lambda: 3)
     monkeypatch.setattr(litert._Runner, "__init__", noted)
-    monkeypatch.setattr(litert._Runner, "seconds", lambda self: {1: alone_s, 3: 1.0}[given[self]])
+    return given
+
+
+def test_all_cores_are_tried_for_a_few_images_where_the_work_may_be_worth_it(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    one_by_one: NDArray[np.float32],
+    threads_given: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litert, "SPLIT_BYTES", 0)
     made = prediction.load(tiny_bundle.folder)
-    assert isinstance(made, LiteRTPredictor)
-    made.predict_proba(np.zeros((32 + 8 + 1, 28, 28), np.uint8))
-    assert {size: given[runner] for size, runner in made._rest.items()} == {8: threads, 1: threads}
-    assert [given[runner] for runner in made._sharers if runner in given] == [1]
+    for first in range(100):
+        found = made.predict_proba(many[first : first + 9])
+        np.testing.assert_allclose(found, one_by_one[first : first + 9], rtol=0, atol=1e-6)
+    assert threads_given == [(8, 1), (1, 1), (8, 3), (1, 3)]
+
+
+def test_a_single_answer_makes_a_single_interpreter(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    threads_given: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litert, "SPLIT_BYTES", 0)
+    prediction.load(tiny_bundle.folder).predict_proba(many[:1])
+    assert threads_given == [(1, 1)]
+
+
+def test_too_little_work_to_split_is_one_cores(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    threads_given: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litert, "SPLIT_BYTES", 2**40)
+    made = prediction.load(tiny_bundle.folder)
+    for _ in range(100):
+        made.predict_proba(many[: 32 + 8 + 1])
+    assert threads_given == [(32, 1), (8, 1), (1, 1)]
 
 
 @pytest.mark.parametrize("n", [1, 32, 320])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ import pytest
 
 from deepmnist import bundle
 from deepmnist.cluster.scoring import Scorer, model_of
-from deepmnist.prediction import LiteRTPredictor, many, translation
+from deepmnist.prediction import LiteRTPredictor, many, runners, translation
 
 ENDLESS = 10**9  # images, long work for any model
 IMAGES = np.random.default_rng(0).integers(0, 256, (101, 28, 28)).astype(np.uint8)
@@ -38,6 +39,25 @@ def test_long_work_is_onnx_runtimes_and_answered_alike() -> None:
     assert (runtimes(few), runtimes(long)) == ({"_Runner"}, {"_Session"})
     np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=0, atol=5e-6)
     np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
+
+
+def test_of_long_work_onnx_runtime_is_tried_for_single_images_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[int] = []
+    made = many.runners
+
+    def noted(runtime: bytes, size: int, classes: int, count: int, each: int, held_to: Any) -> Any:
+        threads.append(each)
+        return made(runtime, size, classes, count, each, held_to)
+
+    monkeypatch.setattr(many, "runners", noted)
+    few, long = predictor(), predictor(ENDLESS)
+    for image in np.split(IMAGES[: 4 * runners.TURNS], 4 * runners.TURNS):
+        found, wanted = long.scores(image), few.scores(image)
+        np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=0, atol=5e-6)
+        np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
+    assert threads == [2]  # by the one that was told, once, with a thread for each core
 
 
 def test_a_call_with_many_images_is_long_work_without_being_told(

@@ -30,7 +30,6 @@ def check_images(images: NDArray[np.uint8 | np.floating]) -> None:
 
 def write_unit_range(images: NDArray[np.uint8 | np.floating], into: NDArray[np.float32]) -> None:
     """Put checked images into a float32 array of their shape, in 0..1."""
-    if images.dtype == np.uint8:
-        np.divide(images, np.float32(255), out=into, dtype=np.float32)
-    else:
-        np.copyto(into, images, casting="same_kind")
+    np.copyto(into, images, casting="same_kind")
+    if images.dtype == np.uint8:  # in a second pass: one that also converts is three times as slow
+        np.divide(into, np.float32(255), out=into)

@@ -2,14 +2,12 @@
 
 How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
 own, and a few are split between all cores only where that saves more than waking them costs, which
-is tried. Long work is given to ONNX Runtime, where there is one (many.py).
+is tried (runners.py). Long work is given to ONNX Runtime, where there is one (many.py).
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from deepmnist.prediction.arrays import write_unit_range
 from deepmnist.prediction.cores import usable_cores
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 from deepmnist.prediction.predictor import ModelPredictor
+from deepmnist.prediction.runners import Runner, Soonest
 from deepmnist.prediction.translation import DAMAGE
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
@@ -33,8 +32,6 @@ SHARE = 32  # images a core takes at a time: what the net makes of them stays in
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
 SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores may share
-TRIES = 5  # of one core and of all, before either is chosen
-APART_S = 0.002  # between two tries: an image that comes by itself finds other cores asleep
 
 
 class LiteRTPredictor(ModelPredictor):
@@ -59,9 +56,9 @@ class LiteRTPredictor(ModelPredictor):
         self._cores = cores or usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._expected = expected
-        self._sharers: list[many.Runner] = []
+        self._sharers: list[Runner] = []
         self._prepared_for_many = False
-        self._rest: dict[int, _Runner] = {}
+        self._rest: dict[int, Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
         shares = len(images) // SHARE
@@ -79,7 +76,7 @@ class LiteRTPredictor(ModelPredictor):
         self._make_sharers(shares, len(images))
         starts = iter(range(0, shares * SHARE, SHARE))
 
-        def work(runner: many.Runner) -> None:
+        def work(runner: Runner) -> None:
             for start in starts:  # one iterator for all, so that no share is taken twice
                 rows = slice(start, start + SHARE)
                 runner.answer(images[rows], into, rows)
@@ -89,11 +86,10 @@ class LiteRTPredictor(ModelPredictor):
     def _make_sharers(self, shares: int, images: int) -> None:
         while len(self._sharers) < min(self._cores, shares):
             self._sharers.append(self._runner(SHARE, threads=1))
-        is_long = many.is_long(max(images, self._expected), self._runtime)
-        if is_long and not self._prepared_for_many:
+        if self._is_long(images) and not self._prepared_for_many:
             self._prepared_for_many = True
             classes, held_to = len(self.class_names), self._sharers[0]
-            found = many.runners(self._runtime, SHARE, classes, self._cores, held_to)
+            found = many.runners(self._runtime, SHARE, classes, self._cores, 1, held_to)
             self._sharers = found or self._sharers
 
     def _answer_rest(
@@ -111,16 +107,27 @@ class LiteRTPredictor(ModelPredictor):
                 self._rest[size].answer(images[rows], into, rows)
                 done += size
 
-    def _for_few(self, size: int) -> _Runner:
-        """On one core or on all; where that may pay, the sooner of both, as a few tries show.
+    def _for_few(self, size: int) -> Runner:
+        """On one core or on all: where that may pay, whichever turns out to be the sooner.
 
         Waking other cores costs what the machine makes it cost: a virtual or busy one, more than
         their help is worth.
         """
-        alone = self._runner(size, threads=1)
         if self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
-            return alone
-        return min(alone, self._runner(size, self._cores), key=_Runner.seconds)
+            return self._runner(size, threads=1)
+        return Soonest(self._ways(size))
+
+    def _ways(self, size: int) -> Iterator[Runner]:
+        """Each when it is asked for, so that a few answers need one interpreter only."""
+        alone = self._runner(size, threads=1)
+        yield alone
+        yield self._runner(size, self._cores)
+        if self._is_long(size):  # ONNX Runtime's threads stay awake for a while
+            classes = len(self.class_names)
+            yield from many.runners(self._runtime, size, classes, 1, self._cores, held_to=alone)
+
+    def _is_long(self, images: int) -> bool:
+        return many.is_long(max(images, self._expected), self._runtime)
 
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)
@@ -169,16 +176,6 @@ class _Runner:
         into.probabilities[rows] = self.probabilities_view()
         if self.single_view is not None:
             into.single[rows] = self.single_view()
-
-    def seconds(self) -> float:
-        """For a batch that comes by itself: the median of a few tries."""
-        took = []
-        for _ in range(TRIES):
-            time.sleep(APART_S)
-            started = time.perf_counter()
-            self.interpreter.invoke()
-            took.append(time.perf_counter() - started)
-        return statistics.median(took)
 
 
 def _described(tensors: Sequence[Any]) -> str:

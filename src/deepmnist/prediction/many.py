@@ -8,7 +8,7 @@ with LiteRT on a batch of noise; in every other case LiteRT keeps the work.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from deepmnist import chatter
 from deepmnist.contract import SIDE
 from deepmnist.prediction import translation
 from deepmnist.prediction.arrays import write_unit_range
+from deepmnist.prediction.runners import Runner
 from deepmnist.prediction.translation import TranslationError
 from deepmnist.rejection import Scores
 
@@ -24,42 +25,37 @@ LONG_WORK = 200e9  # images times the model's bytes, a gauge of work; loading pa
 TOLERANCE = 1e-4  # largest difference from LiteRT; it is 1e-6 where both are right
 
 
-class Runner(Protocol):
-    """A model that takes batches of one size. Not safe to share between threads."""
-
-    def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
-        """Fill `rows` of `into` with the scores of checked images (size, 28, 28)."""
-        ...
-
-
 def is_long(images: int, runtime: bytes) -> bool:
     """Whether so many images are worth loading ONNX Runtime for."""
     return images * len(runtime) >= LONG_WORK
 
 
-def runners(runtime: bytes, size: int, classes: int, cores: int, held_to: Runner) -> list[Runner]:
-    """ONNX Runtime with a LiteRT file, one a core; none where it cannot be had, or disagrees.
+def runners(
+    runtime: bytes, size: int, classes: int, count: int, threads: int, held_to: Runner
+) -> list[Runner]:
+    """ONNX Runtime with a LiteRT file: `count`, of so many threads each.
 
-    held_to: LiteRT with that file, for batches of the same size.
+    None where it cannot be had, or disagrees with held_to: LiteRT with that file, for batches of
+    the same size.
     """
     try:
-        return [*_agreeing(runtime, size, classes, cores, held_to)]
+        return [*_agreeing(runtime, size, classes, count, threads, held_to)]
     except (ImportError, TranslationError):
         return []
 
 
 def _agreeing(
-    runtime: bytes, size: int, classes: int, cores: int, held_to: Runner
+    runtime: bytes, size: int, classes: int, count: int, threads: int, held_to: Runner
 ) -> list[_Session]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     providers = ["CPUExecutionProvider"]
     file = translation.to_onnx(runtime, size)
     try:
         with chatter.dropped():
-            made = [onnxruntime.InferenceSession(file, options, providers) for _ in range(cores)]
+            made = [onnxruntime.InferenceSession(file, options, providers) for _ in range(count)]
             sessions = [_Session(session) for session in made]
             difference = _difference(sessions[0], held_to, size, classes)
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
