@@ -105,6 +105,18 @@ def test_onnx_passes_its_checker_and_runs_with_onnx_s_own_operations(exported, p
     assert probabilities[0].shape == (ends[taken.name][0], 10)
 
 
+def test_onnx_s_int8_weights_overflow_on_no_processor(exported) -> None:
+    held = onnx.load(exported("onnx", "int8").path).graph.initializer
+    weights = [
+        onnx.numpy_helper.to_array(each)
+        for each in held
+        if each.data_type == onnx.TensorProto.INT8 and len(each.dims) > 1
+    ]
+    assert len(weights) == 3  # of two convolutions and the dense layer
+    for each in weights:
+        assert 60 <= np.abs(each.astype(int)).max() <= 64
+
+
 def test_saved_model_serves_by_plain_tensorflow(exported) -> None:
     loaded = tf.saved_model.load(str(exported("saved_model").path))
     signature = loaded.signatures["serving_default"]

@@ -3,7 +3,8 @@
 What tf2onnx makes of the reader's segment sums are tables of pixels by pixels; ONNX can scatter,
 which is some hundred times faster. In float16 the weights are stored in half and computed with in
 float32. In int8 layers but the last are quantised, weights a channel at a time, as samples show the
-range of what passes between them.
+range of what passes between them; weights keep to half the range, since processors without VNNI add
+two products in 16 bits, which two of full range may overflow.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ def quantised(
             op_types_to_quantize=list(LAYERS),
             nodes_to_exclude=_readouts(model, classes),
             per_channel=True,
+            reduce_range=True,
         )
         return onnx.load(path)
 
