@@ -12,14 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import images, pictures, rejection
-from deepmnist.data import Dataset
 from deepmnist.errors import PictureError
 from deepmnist.prediction import Prediction, Predictor, predictions, usable_cores
+
+if TYPE_CHECKING:
+    from deepmnist.data import Dataset
 
 BATCH = 256  # pictures decoded before the model runs: bounds memory, keeps the cores busy
 

@@ -54,12 +54,13 @@ def _answers(
 ) -> Iterator[Answer]:
     """Answers in the order given; neighbouring pictures share batches."""
     from deepmnist import classification
-    from deepmnist.data import load
 
     for is_data, group in groupby(arguments, lambda name: Path(name).suffix in DATA_FILES):
         if not is_data:
             yield from classification.classify(predictor, _sources(list(group)), coverage)
             continue
+        from deepmnist.data import load  # which takes longer than a picture's answer
+
         for name in group:
             rows = load(name, hold_out=False).test_part
             yield from classification.classify_rows(predictor, rows, coverage)
