@@ -55,6 +55,19 @@ def test_the_soonest_answers_all_that_come_after_the_turns(
     assert ways[seconds.index(1)].answers == runners.TURNS + 100
 
 
+def test_when_the_machine_changes_its_mood_another_becomes_the_soonest(clock: list[float]) -> None:
+    first, second = ways = [Slow(clock, 1), Slow(clock, 2)]
+    soonest = Soonest(iter(ways))
+    answered(soonest, 2 * runners.TURNS)
+    first.seconds[-1] = 3
+    answered(soonest, runners.AGAIN)
+    assert first.answers == runners.TURNS + runners.AGAIN
+    answered(soonest, 2 * runners.TURNS)
+    assert soonest.runner is second
+    answered(soonest, runners.AGAIN)
+    assert second.answers == 2 * runners.TURNS + runners.AGAIN
+
+
 def test_a_slow_first_answer_and_a_slow_moment_decide_nothing(clock: list[float]) -> None:
     ways = [Slow(clock, 90, 1, 1, 90, 1), Slow(clock, 2)]
     soonest = Soonest(iter(ways))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from deepmnist.rejection import Scores
 
 TURNS = 8  # answers of each way, before one is chosen; who asks fewer times pays for one way only
+AGAIN = 1_000  # answers of the chosen one, before all have their turns again: machines have moods
 
 
 class Runner(Protocol):
@@ -28,31 +30,41 @@ class Runner(Protocol):
 
 
 class Soonest:
-    """Several runners as one: each answers a few times, then the soonest of them answers all."""
+    """Several runners as one: each answers a few times, then the soonest of them for long."""
 
     def __init__(self, ways: Iterator[Runner]) -> None:
         """ways: runners of one model and size, at least one, each made when its turn comes."""
-        self.runner = next(ways)  # whose turn it is, and in the end the soonest
-        self._ways: Iterator[Runner] | None = ways  # None when the choice is made
-        self._tried: list[tuple[float, Runner]] = []
-        self._seconds: list[float] = []
+        self._ways = ways
+        self._made = [next(ways)]
+        self._took: list[float] = []  # seconds, of those that had their turns already
+        self._seconds: list[float] = []  # of each answer of the one whose turn it is
+        self._turns = TURNS
+        self.runner = self._made[0]
 
     def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
         """See Runner."""
         started = time.perf_counter()
         self.runner.answer(images, into, rows)
-        if self._ways is not None:
-            self._note(time.perf_counter() - started, self._ways)
+        self._seconds.append(time.perf_counter() - started)
+        if len(self._seconds) == self._turns:
+            self._pass_on()
 
-    def _note(self, seconds: float, ways: Iterator[Runner]) -> None:
-        self._seconds.append(seconds)
-        if len(self._seconds) < TURNS:
-            return
-        self._tried.append((statistics.median(self._seconds), self.runner))
-        self._seconds = []
-        following = next(ways, None)
-        if following is None:
-            self.runner = min(self._tried, key=lambda tried: tried[0])[1]
-            self._ways, self._tried = None, []
+    def _pass_on(self) -> None:
+        """To the next; after the last, to the soonest; after that one's many answers, anew."""
+        if self._turns == AGAIN:
+            self.runner, self._turns = self._made[0], TURNS
         else:
-            self.runner = following
+            self._took.append(statistics.median(self._seconds))
+            following = self._following()
+            if following is None:
+                soonest = self._took.index(min(self._took))
+                self.runner, self._turns, self._took = self._made[soonest], AGAIN, []
+            else:
+                self.runner = following
+        self._seconds = []
+
+    def _following(self) -> Runner | None:
+        place = len(self._took)
+        if place == len(self._made):
+            self._made.extend(islice(self._ways, 1))
+        return self._made[place] if place < len(self._made) else None
