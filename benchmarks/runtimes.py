@@ -22,6 +22,7 @@ from deepmnist import chatter, model, recipes
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS
 from deepmnist.export import litert
+from deepmnist.prediction import write_unit_range
 
 CLASSES = len(DIGITS)
 
@@ -58,12 +59,6 @@ def _onnx(net: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-def to_ink(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
-    """Levels 0..255 as 0..1."""
-    np.copyto(into, images)  # first, since one pass that also converts is three times as slow
-    np.divide(into, np.float32(255), out=into)
-
-
 def with_litert(net: Net, size: int, threads: int) -> Answer:
     """The interpreter, its delegate XNNPACK."""
     from ai_edge_litert.interpreter import Interpreter
@@ -77,7 +72,7 @@ def with_litert(net: Net, size: int, threads: int) -> Answer:
     read, write = (interpreter.tensor(each["index"]) for each in (probabilities, image))
 
     def answer(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
-        to_ink(images, write())
+        write_unit_range(images, write())
         interpreter.invoke()
         into[:] = read()
 
@@ -101,7 +96,7 @@ def with_onnx_runtime(net: Net, size: int, threads: int) -> Answer:
         bind(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
 
     def answer(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
-        to_ink(images, image)
+        write_unit_range(images, image)
         session.run_with_iobinding(binding)
         into[:] = probabilities
 
@@ -127,7 +122,7 @@ def with_openvino(net: Net, size: int, threads: int) -> Answer:
     probabilities = request.get_output_tensor().data
 
     def answer(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
-        to_ink(images, image)
+        write_unit_range(images, image)
         request.infer(share_outputs=True)
         into[:] = probabilities
 
@@ -143,7 +138,7 @@ def with_tensorflow(net: Net, size: int, threads: int) -> Answer:
     image, _ = _buffers(size)
 
     def answer(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
-        to_ink(images, image)
+        write_unit_range(images, image)
         into[:] = classify(tf.convert_to_tensor(image)).numpy()
 
     return answer
