@@ -30,7 +30,6 @@ def main(
 ) -> None:
     """Train, test, print {"train_seconds", "test_correct", "test_n"}."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # the same kernels as deepmnist uses
     import tensorflow.compat.v1 as tf
 
     from deepmnist.data import load, split_validation

@@ -44,14 +44,15 @@ def test_importing_deepmnist_loads_nothing_heavy() -> None:
     assert "numpy" not in names
 
 
+@pytest.mark.parametrize("package", ["deepmnist", "benchmarks"])
 @pytest.mark.parametrize(("own", "set_to"), [(None, "1"), ("0", "0")])
 def test_tensorflow_is_told_to_use_onednn_unless_its_user_says_otherwise(
-    own: str | None, set_to: str, monkeypatch: pytest.MonkeyPatch
+    own: str | None, set_to: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(ONE_DNN, raising=False)
     if own is not None:
         monkeypatch.setenv(ONE_DNN, own)
-    _, output = loaded(f"import deepmnist, os\nprint(os.environ['{ONE_DNN}'])")
+    _, output = loaded(f"import {package}, os\nprint(os.environ['{ONE_DNN}'])")
     assert output == set_to
 
 
