@@ -235,9 +235,14 @@ def _levels(darkness: Levels, strokes: Mask) -> Levels:
 
 
 def median(levels: Levels) -> float:
-    """The middle one of any number but none; of two middle ones the higher."""
+    """The middle one of any number but none, or the mean of two, so that a negative's mirrors it.
+
+    NumPy's own takes ten times as long on the few pixels there are.
+    """
     middle = levels.size // 2
-    return float(np.partition(levels, middle, axis=None)[middle])
+    ordered = np.partition(levels, middle, axis=None)
+    lower = ordered[middle] if levels.size % 2 else ordered[:middle].max()
+    return (float(lower) + float(ordered[middle])) / 2
 
 
 def padded(picture: AnyPixels, margin: int) -> AnyPixels:

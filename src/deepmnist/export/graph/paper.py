@@ -55,8 +55,8 @@ def _border_is_dark(picture: Picture) -> tf.Tensor:
     turned = tf.transpose(picture)
     sides = picture[:strip], picture[-strip:], turned[:strip], turned[-strip:]
     flat = tf.stack([tf.reshape(side, [-1]) for side in sides])
-    half = flat.shape[1] // 2
-    median = tf.math.top_k(flat, half + 1)[0][:, half]
+    half = flat.shape[1] // 2  # of an even number
+    median = tf.reduce_mean(tf.math.top_k(flat, half + 1)[0][:, half - 1 :], axis=1)
     mean = tf.reduce_mean(picture)
     spread = tf.sqrt(tf.reduce_mean(tf.square(picture - mean)))
     clear = tf.maximum(ink.BORDER_CLEAR * spread, 1e-3)
