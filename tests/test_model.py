@@ -58,10 +58,27 @@ def test_tiny_has_no_more_parameters_than_the_smallest_net_published() -> None:
     assert net.count_params() <= 6_260  # running statistics included
 
 
-def test_fast_learns_nothing_before_its_second_layer() -> None:
-    net = model.build(recipes.configure("fast"), 10)
+@pytest.mark.parametrize(
+    ("recipe", "first"), [("fast", "conv2/kernel"), ("balanced", "norm1/offset")]
+)
+def test_edges_are_given_and_what_follows_is_learned(recipe: str, first: str) -> None:
+    net = model.build(recipes.configure(recipe), 10)
     assert not net.get_layer("edges").trainable_variables
-    assert net.trainable_variables[0] is net.get_layer("conv2").kernel
+    assert net.trainable_variables[0].path == first
+
+
+@pytest.mark.parametrize(("recipe", "margin"), [("fast", 2), ("balanced", 1)])
+def test_nets_of_edges_see_all_but_a_margin(recipe: str, margin: int) -> None:
+    net = model.build(recipes.configure(recipe), 10)
+    readout = net.get_layer("logits").kernel
+    readout.assign(np.random.default_rng(0).normal(size=readout.shape))
+    image = np.random.default_rng(1).random((1, 28, 28), np.float32)
+    bare = np.zeros_like(image)
+    seen = np.s_[:, margin:-margin, margin:-margin]
+    bare[seen] = image[seen]
+    assert np.array_equal(net(bare), net(image))
+    bare[0, margin, margin] = 9
+    assert not np.array_equal(net(bare), net(image))
 
 
 def test_tutorial_starts_as_the_text_says() -> None:

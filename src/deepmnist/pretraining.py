@@ -18,11 +18,13 @@ import typer
 
 from deepmnist import bundle, completion, display, training
 from deepmnist.data import Dataset, load, split_validation
-from deepmnist.recipes import BALANCED, TrainingConfig
+from deepmnist.recipes import ACCURATE, TrainingConfig
 from deepmnist.synthesis import corpus
 from deepmnist.training import Trained
 
-CONFIG: TrainingConfig = replace(BALANCED, recipe="reader", architecture="reader", epochs=8)
+CONFIG: TrainingConfig = replace(
+    ACCURATE, recipe="reader", architecture="reader", epochs=8, members=1
+)
 MADE = 160_000  # images learnt beside MNIST's 55,000 and one photograph of each
 MADE_ASIDE = 10_000  # images for thresholds
 ASIDE = 1_000_003  # added to the seed of those
