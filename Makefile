@@ -24,7 +24,7 @@ check: $(READY) ## lint, types and tests: what has to pass before a commit
 
 bench: $(READY) ## measure fast, balanced, start-up and exports in a quarter of an hour; writes the pages' figures anew
 	@$(BIN)/python -m benchmarks.recipes $(ARGS) && $(BIN)/python -m benchmarks.startup
-	@$(BIN)/python -m benchmarks.exports
+	@$(BIN)/python -m benchmarks.exports --rounds 5
 	@$(BIN)/python -m benchmarks.tables
 
 bench-full: $(READY) ## measure everything, in hours; killed and started again, it goes on
