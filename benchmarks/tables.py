@@ -12,7 +12,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ SCALE = README.parent / "docs" / "scale.md"
 BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
+TRAINING = (
+    "Training time holds building, tracing and compiling; its share is of the tutorial's, taken "
+    "beside it on the same machine."
+)
+MARKS = "¹²³⁴⁵⁶⁷⁸⁹"  # of notes under the table, of which there are never more than recipes
 
 Figures = dict[str, Any]
 
@@ -64,14 +69,18 @@ def measured(folder: Path = results.FOLDER) -> str:
     found = _read(folder / "recipes.json")
     if found is None:
         raise ValueError(f"{folder} holds no recipes.json; run python -m benchmarks.recipes first")
-    parts = [f"{'; '.join(_ground(found))}.", _table(found), *_paragraphs(found, folder)]
+    notes = _notes(found)
+    parts = [f"{'; '.join(_ground(found))}.", _table(found, notes), *_paragraphs(found, folder)]
+    if notes:
+        told = " ".join(f"{mark} {ground}." for ground, mark in notes.items())
+        parts.insert(2, textwrap.fill(told, WIDTH, break_on_hyphens=False))
     return "\n\n".join(parts) + "\n"
 
 
 def _paragraphs(found: Figures, folder: Path) -> list[str]:
     """A sentence of each measurement; those of another machine than the table's by themselves."""
     here = machine.named(found["machine"])
-    told = {here: ["Training time holds building, tracing and compiling."]}
+    told = {here: [TRAINING]}
     for name, sentence in SENTENCES.items():
         if figures := _read(folder / f"{name}.json"):
             where = here if name in OF_ANY_MACHINE else machine.named(figures["machine"])
@@ -121,11 +130,17 @@ def _ground(figures: Figures) -> tuple[str, str, str]:
     return machine.named(figures["machine"]), f"TensorFlow {tensorflow}", figures["date"]
 
 
-def _table(figures: Figures) -> str:
+def _notes(figures: Figures) -> dict[str, str]:
+    """The mark of each ground but the newest on which recipes were measured."""
+    grounds = (_elsewhere(values, figures) for values in figures["recipes"].values())
+    return dict(zip(dict.fromkeys(filter(None, grounds)), MARKS, strict=False))
+
+
+def _table(figures: Figures, notes: Mapping[str, str]) -> str:
     head = ("recipe", "test accuracy, mean (sd)", "seeds", "training", "of the tutorial's time",
             "memory")  # fmt: skip
     rows = [
-        _row(_recipe(name, values) + _elsewhere(values, figures), values)
+        _row(_recipe(name, values) + notes.get(_elsewhere(values, figures), ""), values)
         for name, values in figures["recipes"].items()
     ]
     baseline = figures.get("baseline")
@@ -145,8 +160,7 @@ def _recipe(name: str, values: Figures) -> str:
 def _elsewhere(values: Figures, figures: Figures) -> str:
     """On what ground a recipe was measured, where that is not the newest ones'."""
     pairs = zip(_ground({**figures, **values}), _ground(figures), strict=True)
-    other = [own for own, newest in pairs if own != newest]
-    return f" ({'; '.join(other)})" if other else ""
+    return "; ".join(own for own, newest in pairs if own != newest)
 
 
 def _row(label: str, values: Figures) -> tuple[str, ...]:
