@@ -12,7 +12,7 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,27 +69,25 @@ def measured(folder: Path = results.FOLDER) -> str:
     found = _read(folder / "recipes.json")
     if found is None:
         raise ValueError(f"{folder} holds no recipes.json; run python -m benchmarks.recipes first")
-    notes = _notes(found)
-    parts = [f"{'; '.join(_ground(found))}.", _table(found, notes), *_paragraphs(found, folder)]
-    if notes:
-        told = " ".join(f"{mark} {ground}." for ground, mark in notes.items())
-        parts.insert(2, textwrap.fill(told, WIDTH, break_on_hyphens=False))
+    parts = [f"{'; '.join(_ground(found))}.", _table(found), *_paragraphs(found, folder)]
     return "\n\n".join(parts) + "\n"
 
 
 def _paragraphs(found: Figures, folder: Path) -> list[str]:
-    """A sentence of each measurement; those of another machine than the table's by themselves."""
+    """The table's notes, then a sentence of each measurement, those of another machine apart."""
     here = machine.named(found["machine"])
     told = {here: [TRAINING]}
     for name, sentence in SENTENCES.items():
         if figures := _read(folder / f"{name}.json"):
             where = here if name in OF_ANY_MACHINE else machine.named(figures["machine"])
             told.setdefault(where, []).append(sentence(figures))
+    notes = " ".join(f"{mark} {ground}." for ground, mark in _marks(found).items())
     paragraphs = (
         " ".join(sentences if where == here else [f"On {where}:", *sentences])
         for where, sentences in told.items()
     )
-    return [textwrap.fill(each, WIDTH, break_on_hyphens=False) for each in paragraphs]
+    texts = filter(None, [notes, *paragraphs])
+    return [textwrap.fill(each, WIDTH, break_on_hyphens=False) for each in texts]
 
 
 def reading(folder: Path = results.FOLDER) -> str:
@@ -130,17 +128,18 @@ def _ground(figures: Figures) -> tuple[str, str, str]:
     return machine.named(figures["machine"]), f"TensorFlow {tensorflow}", figures["date"]
 
 
-def _notes(figures: Figures) -> dict[str, str]:
-    """The mark of each ground but the newest on which recipes were measured."""
+def _marks(figures: Figures) -> dict[str, str]:
+    """What marks each ground but the newest on which recipes were measured."""
     grounds = (_elsewhere(values, figures) for values in figures["recipes"].values())
     return dict(zip(dict.fromkeys(filter(None, grounds)), MARKS, strict=False))
 
 
-def _table(figures: Figures, notes: Mapping[str, str]) -> str:
+def _table(figures: Figures) -> str:
     head = ("recipe", "test accuracy, mean (sd)", "seeds", "training", "of the tutorial's time",
             "memory")  # fmt: skip
+    marks = _marks(figures)
     rows = [
-        _row(_recipe(name, values) + notes.get(_elsewhere(values, figures), ""), values)
+        _row(_recipe(name, values) + marks.get(_elsewhere(values, figures), ""), values)
         for name, values in figures["recipes"].items()
     ]
     baseline = figures.get("baseline")

@@ -180,7 +180,7 @@ def test_ctrl_c_while_the_net_is_built_stops_before_its_first_step(monkeypatch) 
 @pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step() -> None:
     saved = []
-    config = recipes.configure("fast", **{**SMALL, "learning_rate": 1e9, "kernel_rate": 1e9})
+    config = recipes.configure("fast", **{**SMALL, "learning_rate": 1e9, "epsilon": 1e-30})
     with pytest.raises(TrainingError, match=r"no finite number at step \d+; try a lower --learn"):
         training.train(TRAINING, VALIDATION, config, save=saved.append)
     assert saved == []  # nothing written over the last good checkpoint
