@@ -17,7 +17,7 @@ import tensorflow as tf
 # The quintic a x + b x^3 + c x^5 whose repeats pull every singular value towards one (same source).
 QUINTIC = (3.4445, -4.7750, 2.0315)
 REPEATS = 3  # enough here: five gave no better accuracy, and cost as much again
-TINY = 1e-7
+TINY = 1e-14
 
 
 class Muon(keras.optimizers.Optimizer):
@@ -53,18 +53,18 @@ class Muon(keras.optimizers.Optimizer):
         mean, square = self.means[place], self.squares[place]
         rate = tf.cast(learning_rate, tf.float32)
         if square is None:
-            variable.assign_sub(self.kernel_rate * rate * self._kernel_step(gradient, mean))
+            variable.assign_sub(self._kernel_step(gradient, self.kernel_rate * rate, mean))
         else:
             self._adam_step(gradient, variable, rate, mean, square)
 
     def _slot(self, variable: Any, name: str) -> Any:
         return self.add_variable_from_reference(variable, name=name)
 
-    def _kernel_step(self, gradient: Any, mean: Any) -> Any:
+    def _kernel_step(self, gradient: Any, rate: Any, mean: Any) -> Any:
         mean.assign(self.momentum * mean.value + gradient)
         ahead = gradient + self.momentum * mean.value  # Nesterov's look
         rows, columns = math.prod(ahead.shape[:-1]), ahead.shape[-1]
-        return orthogonal(ahead) * math.sqrt(max(1.0, columns / rows))
+        return orthogonal(ahead, rate * math.sqrt(max(1.0, columns / rows)))
 
     def _adam_step(self, gradient: Any, variable: Any, rate: Any, mean: Any, square: Any) -> None:
         """TensorFlow's one operation for it: twenty small ones take longer to trace and to run."""
@@ -83,22 +83,25 @@ class Muon(keras.optimizers.Optimizer):
         )
 
 
-def orthogonal(kernel: tf.Tensor) -> tf.Tensor:
-    """`kernel`, read as a matrix of its inputs by its outputs, with singular values near one.
+def orthogonal(kernel: tf.Tensor, scale: Any = 1.0) -> tf.Tensor:
+    """`kernel`, read as a matrix of its inputs by its outputs, with singular values near `scale`.
 
     Each repeat multiplies the matrix by a polynomial of its Gram matrix. All of these commute, so
-    that the repeats are done with Gram matrices, which are small, and the large one is met twice.
+    that the repeats are done with Gram matrices, which are small, and the large one is met twice:
+    the norm that it is divided by, and the scale, are left to the small ones too.
     """
     matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))
-    matrix = matrix / (tf.norm(matrix) + TINY)
     tall = matrix.shape[0] > matrix.shape[1]
     gram = tf.matmul(matrix, matrix, transpose_a=tall, transpose_b=not tall)
+    square = tf.linalg.trace(gram) + TINY  # of the norm
+    gram = gram / square
     factor = _factor(gram)
     product = factor
     for _ in range(REPEATS - 1):
         gram = tf.matmul(tf.matmul(factor, gram), factor)
         factor = _factor(gram)
         product = tf.matmul(factor, product)
+    product = product * (scale * tf.math.rsqrt(square))
     matrix = tf.matmul(matrix, product) if tall else tf.matmul(product, matrix)
     return tf.reshape(matrix, kernel.shape)
 
