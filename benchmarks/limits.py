@@ -80,9 +80,9 @@ def of_each_net() -> list[str]:
 
 
 def _subject(config: recipes.TrainingConfig, *parts: Any) -> Subject:
-    """Of a taught net the step without its teacher, which is another net's work."""
-    untaught = replace(config, steps=ENDLESS, teacher=None, teaching=0.0)
-    run = training.Training(*parts, untaught)
+    """A step of a whole batch; of a taught net without its teacher, which is another's work."""
+    alone = replace(config, steps=ENDLESS, warmup_batch=1.0, teacher=None, teaching=0.0)
+    run = training.Training(*parts, alone)
     run.advance(1)  # traces, and lets oneDNN prepare its kernels
     rate = _advance(run, 5).images_per_second
     dtype = "float32" if run.config.precision == "float32" else "bfloat16"
@@ -102,7 +102,7 @@ def _beside_peak(subject: Subject, peaks: list[dict[int, float]]) -> tuple[float
 
 def _advance(run: training.Training, count: int) -> training.Progress:
     """`count` steps, or an epoch of a set too small for that, from where an epoch leaves room."""
-    count, left = min(count, run.plan.steps_per_epoch), run.plan.until_epoch_end(run.step)
+    count, left = min(count, run.plan.steps_per_epoch), run.plan.alike(run.step)
     if left < count:
         run.advance(left)
     return run.advance(count)

@@ -149,7 +149,7 @@ def train(folder: Path, recipe: str, steps: int) -> dict[str, Any]:
         split = time.perf_counter()
         memory.stage("split")
         seen: list[training.Progress] = []
-        config = recipes.configure(recipe, steps=steps)
+        config = recipes.configure(recipe, steps=steps, warmup_batch=1.0)
         training.train(*parts, config, seen.append)
         memory.stage("trained")
     first, last = seen[0], seen[-1]  # the first step traces

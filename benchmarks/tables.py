@@ -150,10 +150,15 @@ def _table(figures: Figures) -> str:
 
 def _recipe(name: str, values: Figures) -> str:
     default = ", the default" if name == recipes.DEFAULT_RECIPE else ""
-    size = (
-        f"{values['steps']:,} steps of {values['batch_size']}, {values['parameters']:,} parameters"
-    )
+    size = f"{values['steps']:,} steps of {_batches(values)}, {values['parameters']:,} parameters"
     return f"`{name}`{default}: {size}"
+
+
+def _batches(values: Figures) -> str:
+    """Images a step: while the rate rises, and then."""
+    whole = values["batch_size"]
+    small = round(whole * values.get("configuration", {}).get("warmup_batch", 1.0))
+    return str(whole) if small == whole else f"{small}, then {whole}"
 
 
 def _elsewhere(values: Figures, figures: Figures) -> str:

@@ -50,7 +50,7 @@ def main(
     data = dataset, data_dir
     speeds, curves = {}, {}
     for name in recipe or ["balanced", "accurate"]:
-        config = recipes.configure(name, steps=ENDLESS, members=1)
+        config = recipes.configure(name, steps=ENDLESS, warmup_batch=1.0, members=1)
         speeds[name] = _speed_up(config, data, rounds)
         print(name, speeds[name], flush=True)
         config = recipes.configure(name, steps=steps, members=1, precision="float32")
@@ -129,7 +129,7 @@ def speed(config: recipes.TrainingConfig, data: Any, workers: Any) -> dict[str, 
     count = workers.total(np.array([per_s * CHUNK_S], np.int32))[0] // workers.count
     rate = 0.0
     for _ in range(2):
-        count = min(max(1, int(count)), run.plan.until_epoch_end(run.step))
+        count = min(max(1, int(count)), run.plan.alike(run.step))
         rate = max(rate, run.advance(count).images_per_second)
     weights = sum(int(np.prod(each.shape)) for each in run.net.trainable_variables)
     return {

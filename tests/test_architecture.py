@@ -23,7 +23,7 @@ LEVELS = {
     " expectation rejection canvas verdict roster workers order stopping",
     1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges"
-    " joint synchronized distribution",
+    " gradients joint synchronized distribution",
     2: "steps training evaluation classification teaching segmentation reader grid annotation"
     " synthesis corrections weights replay figures transcription",
     3: "report export members delivery completion improvement service page cluster",
@@ -34,7 +34,7 @@ LEVEL = {name: level for level, names in LEVELS.items() for name in names.split(
 
 TENSORFLOW = {"tensorflow", "keras"}
 MAY_LOAD_TENSORFLOW = {
-    *("model", "edges", "normalization", "augmentation", "muon"),
+    *("model", "edges", "normalization", "augmentation", "gradients", "muon"),
     *("steps", "training", "devices", "synchronized", "distribution", "export"),
 }
 

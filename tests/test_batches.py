@@ -16,7 +16,7 @@ seeds = st.integers(0, 2**31 - 1)
 
 
 def config(**values: object) -> TrainingConfig:
-    return recipes.configure("fast", **{"minimum_steps": 0, **values})
+    return recipes.configure("fast", **{"minimum_steps": 0, "warmup_batch": 1.0, **values})
 
 
 @given(sizes, seeds, st.integers(0, 3))
@@ -45,7 +45,7 @@ def test_chunks_of_any_lengths_concatenated_are_the_epoch(
     whole = plan.rows(plan.steps_per_epoch, plan.steps_per_epoch)
     step, chunks = plan.steps_per_epoch, []
     while step < 2 * plan.steps_per_epoch:
-        count = data.draw(st.integers(1, plan.until_epoch_end(step)))
+        count = data.draw(st.integers(1, plan.alike(step)))
         chunks.append(plan.rows(step, count))
         step += count
     assert np.array_equal(np.concatenate(chunks), whole)
@@ -67,15 +67,37 @@ def test_order_is_the_one_recorded_runs_were_trained_in() -> None:
 
 
 @given(sizes, st.integers(1, 1_000), st.data())
-def test_until_epoch_end_never_crosses_an_epoch_or_the_run(
+def test_steps_that_are_alike_are_of_one_epoch_and_of_batches_of_one_size(
     size: tuple[int, int], steps: int, data: st.DataObject
 ) -> None:
-    plan = Plan(*size, steps, 0)
+    warmup = data.draw(st.integers(0, steps))
+    plan = Plan(*size, steps, 0, warmup, data.draw(st.integers(1, size[1])))
     step = data.draw(st.integers(0, steps - 1))
-    count = plan.until_epoch_end(step)
-    assert 1 <= count <= steps - step
-    assert step // plan.steps_per_epoch == (step + count - 1) // plan.steps_per_epoch
-    assert step + count == steps or (step + count) % plan.steps_per_epoch == 0
+    last = step + plan.alike(step) - 1
+    assert step <= last < steps
+    assert step // plan.steps_per_epoch == last // plan.steps_per_epoch
+    assert (step < warmup) == (last < warmup)
+    # and no further step is
+    after = last + 1
+    assert after in (warmup, steps) or after % plan.steps_per_epoch == 0
+
+
+def test_the_first_batches_are_the_beginnings_of_those_that_they_stand_for() -> None:
+    plan, whole = Plan(100, 10, 12, 3, 4, 5), Plan(100, 10, 12, 3)
+    assert np.array_equal(plan.rows(1, 3), whole.rows(1, 3)[:, :5])
+    assert np.array_equal(plan.rows(4, 6), whole.rows(4, 6))
+
+
+@given(sizes, st.integers(1, 50), st.data())
+def test_images_left_are_those_of_the_batches_left(
+    size: tuple[int, int], steps: int, data: st.DataObject
+) -> None:
+    warmup = data.draw(st.integers(0, steps))
+    plan = Plan(*size, steps, 0, warmup, data.draw(st.integers(1, size[1])))
+    step = data.draw(st.integers(0, steps))
+    left = sum(plan.rows(each, 1).size for each in range(step, steps))
+    assert plan.images_from(step) == left
+    assert plan.smallest == min(plan.rows(each, 1).size for each in range(steps))
 
 
 # --- how long a run is --------------------------------------------------------------------------
@@ -105,6 +127,20 @@ def test_a_batch_is_never_larger_than_the_set(n: int) -> None:
     plan = batches.plan(config(batch_size=256), n)
     assert (plan.batch_size, plan.steps_per_epoch) == (n, 1)
     assert sorted(plan.rows(0, 1).flat) == list(range(n))
+
+
+def test_batches_are_small_while_the_rate_rises() -> None:
+    rising = config(steps=40, batch_size=10, warmup=0.25, warmup_batch=0.3)
+    assert batches.plan(rising, 100) == Plan(100, 10, 40, rising.seed, 10, 3)
+    assert batches.plan(config(steps=40, batch_size=2, warmup_batch=0.1), 100).warmup_size == 1
+
+
+@pytest.mark.parametrize("change", [{}, {"schedule": "constant", "warmup_batch": 0.3}])
+def test_no_batch_is_small_where_the_rate_does_not_rise_or_none_was_asked_for(
+    change: dict[str, object],
+) -> None:
+    plan = batches.plan(config(steps=40, batch_size=10, **change), 100)
+    assert (plan.warmup, plan.smallest) == (0, 10)
 
 
 def test_seed_is_the_configuration_s() -> None:

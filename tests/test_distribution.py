@@ -23,12 +23,13 @@ pytestmark = pytest.mark.cluster
 
 # ---- the curve ----------------------------------------------------------------------------------
 
+STEPS = 10  # of which the first quarter takes smaller batches
+RISING = {"schedule": "one_cycle", "warmup": 0.25, "warmup_batch": 0.4, "steps": STEPS}
 CURVES = {
-    "augmented": {"recipe": "balanced", "batch_size": 32, "precision": "float32"},
-    "dropout": {"recipe": "tutorial", "batch_size": 17},  # 2, 3 and 4 share it unevenly
-    "bfloat16": {"recipe": "balanced", "batch_size": 32, "precision": "mixed_bfloat16"},
+    "augmented": {"recipe": "balanced", "batch_size": 32, "precision": "float32", **RISING},
+    "dropout": {"recipe": "tutorial", "batch_size": 17, **RISING},  # 17 and 7 are shared unevenly
+    "bfloat16": {"recipe": "balanced", "batch_size": 32, "precision": "mixed_bfloat16", **RISING},
 }
-STEPS = 10
 TOLERANCE = {"augmented": 2e-5, "dropout": 2e-5, "bfloat16": 2e-2}  # of a loss, relative
 
 CURVE = """

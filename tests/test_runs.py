@@ -242,8 +242,10 @@ def test_an_ensemble_leaves_one_model_and_counts_all_members(tmp_path, finished)
     assert manifest.parameters == result.parameters == 2 * finished.parameters
     assert manifest.config["members"] == 2
     assert manifest.numbers["train_seconds"] == result.train_seconds
-    expected = 24 * 16 / result.train_seconds
+    expected = 2 * (3 * 4 + 9 * 16) / result.train_seconds  # a net's first 3 batches are of 4
     assert result.images_per_second == pytest.approx(expected, rel=0.01)
+    report = (tmp_path / "run" / runfolder.REPORT).read_text()
+    assert "24 of 16 images, float32, 2 nets; of a net&#39;s first 3, 4" in report
     assert {path.suffix for path in result.bundle.iterdir()} == {
         ".keras",
         ".tflite",

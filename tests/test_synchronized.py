@@ -73,7 +73,8 @@ def test_shares_of_dropout_make_up_the_mask_of_the_batch(dtype: str) -> None:
     expected = tf.cast(plain(batch, training=True), tf.float32)
     parts = []
     for share in (Share(0, 3, 7), Share(3, 7, 7)):
-        layer = SharedDropout(share, rate=0.4, seed=3, dtype=dtype)
+        layer = SharedDropout(rate=0.4, seed=3, dtype=dtype)
+        layer.share = share
         parts.append(tf.cast(layer(share.of(batch), training=True), tf.float32))
         assert np.array_equal(layer(batch), plain(batch))
     np.testing.assert_array_equal(tf.concat(parts, 0), expected)
@@ -85,7 +86,7 @@ def test_a_copy_has_the_variables_of_the_plain_net_in_their_order(architecture: 
     config = recipes.configure("tutorial", architecture=architecture)
     plain = model.build(config, 10)
     plain.set_weights([weight + 0.5 for weight in plain.get_weights()])
-    copy = synchronized(plain, Twins(), Share(0, 1, 2))
+    copy = synchronized(plain, Twins())
     for kind in ("variables", "trainable_variables"):
         found, expected = getattr(copy, kind), getattr(plain, kind)
         assert [_name(each) for each in found] == [_name(each) for each in expected]

@@ -21,6 +21,7 @@ from deepmnist import (
     report,
     runfolder,
 )
+from deepmnist.batches import Plan
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Corpus, Dataset
 from deepmnist.export import layers, litert
@@ -63,7 +64,7 @@ def deliver(
         report=tested,
         dataset=test,
         history=history.read(folder),
-        facts=_facts(values),
+        facts=_facts(values, trained.plan),
         title=f"{record.config.recipe} on {values['dataset']}",
     )
     return runfolder.write_result(folder, values)
@@ -78,7 +79,7 @@ def _result_values(
 ) -> dict[str, Any]:
     """The fields of Result, but for the folder."""
     plan, members = trained.plan, trained.config.members
-    steps = plan.steps * members
+    steps, images = plan.steps * members, plan.images_from(0) * members
     right = trained.validation_logits.argmax(axis=1) == validation.required_labels()
     return {
         "recipe": record.config.recipe,
@@ -90,7 +91,7 @@ def _result_values(
         "batch_size": plan.batch_size,
         "precision": trained.config.precision,
         "train_seconds": round(trained.train_seconds, 3),
-        "images_per_second": round(steps * plan.batch_size / trained.train_seconds, 1),
+        "images_per_second": round(images / trained.train_seconds, 1),
         "peak_memory_bytes": machine.peak_memory_bytes(),
         "validation_accuracy": float(right.mean()),
         "temperature": temperature,
@@ -138,17 +139,18 @@ def _teacher_numbers(values: dict[str, Any]) -> dict[str, bundle.Value]:
     return {} if seconds is None else {"teacher_train_seconds": seconds}
 
 
-def _facts(values: dict[str, Any]) -> dict[str, str]:
+def _facts(values: dict[str, Any], plan: Plan) -> dict[str, str]:
     """What the report lists beside its figures."""
     peak, teaching = values["peak_memory_bytes"], values["teacher_train_seconds"]
     steps = f"{values['steps']:,} of {values['batch_size']} images, {values['precision']}"
     nets = f", {values['members']} nets" if values["members"] > 1 else ""
+    rise = f"; of a net's first {plan.warmup:,}, {plan.warmup_size}" if plan.warmup else ""
     taught = "" if teaching is None else f"; the teacher's, {teaching:.1f} s, not"
     return {
         "Recipe": f"{values['recipe']}, seed {values['seed']}",
         "Data": values["dataset"] + (" (standing in for MNIST)" if values["fallback"] else ""),
         "Parameters": f"{values['parameters']:,}",
-        "Steps": steps + nets,
+        "Steps": steps + nets + rise,
         "Training time": f"{values['train_seconds']:.1f} s, tracing included{taught}",
         "Speed": f"{values['images_per_second']:,.0f} images/s",
         "Peak memory": "unknown" if peak is None else f"{peak / 2**30:.2f} GiB",

@@ -87,11 +87,11 @@ class Lines(Silent):
     def update(self, progress: Progress) -> None:
         text = self._figures(progress)
         wait = LINE_EVERY_S if progress.validation_accuracy is None else VALIDATION_EVERY_S
-        left = self._plan.steps - progress.step
+        left = self._plan.images_from(progress.step)
         if left and time.monotonic() - self._last < wait:
             return
         self._last = time.monotonic()
-        seconds = left * self._plan.batch_size / progress.images_per_second
+        seconds = left / progress.images_per_second
         self.message(f"step {progress.step}/{self._plan.steps}  {text}  {seconds:.0f} s left")
 
     def _figures(self, progress: Progress) -> str:

@@ -18,8 +18,9 @@ from deepmnist import ensemble
 from deepmnist.augmentation import augment
 from deepmnist.batches import Plan
 from deepmnist.contract import SIDE
+from deepmnist.gradients import gradient_of
 from deepmnist.recipes import TrainingConfig
-from deepmnist.workers import ALONE, Share, Workers, share
+from deepmnist.workers import ALONE, Share, Workers, share_of
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
 TEACHER_STREAM = 2_000_003  # and the draw of an ensemble's member
@@ -62,12 +63,13 @@ def compile_chunk(
     each target.
     """
     dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
-    own = share(plan.batch_size, workers)
+    gradient = gradient_of(net, classes, workers.count == 1 and plan.smallest > 1)
 
     def slopes(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """The batch's loss, and its gradient by each variable; the same on every worker."""
         step = tf.cast(optimizer.iterations, tf.int32)
-        _pin(dropouts, config.seed, step)
+        own = None if workers.count == 1 else share_of(_batch_size(plan, step), workers)
+        _pin(dropouts, config.seed, step, own)
         pixels = tf.cast(images, tf.float32) / 255.0
         if config.augments:
             seed = tf.stack([config.seed, step])
@@ -75,11 +77,8 @@ def compile_chunk(
         targets = _targets(labels, classes, config.label_smoothing)
         if teacher is not None:
             targets = _taught(targets, _answers(teacher, pixels, config.seed, step), config)
-        with tf.GradientTape() as tape:
-            logits = net(pixels, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-            loss = _part_of_mean(losses, own)
-        return workers.summed([loss, *tape.gradient(loss, net.trainable_variables)])
+        total = tf.shape(images)[0] if own is None else own.total
+        return workers.summed(gradient(pixels, targets, tf.cast(total, tf.float32)))
 
     def update(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         loss, *gradients = workers.run(slopes, images, labels)
@@ -96,7 +95,8 @@ def compile_chunk(
         _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
-    graph = _graph(chunk, (None, own.size, SIDE, SIDE), (None, own.size))
+    size = None if plan.warmup or workers.count > 1 else plan.batch_size
+    graph = _graph(chunk, (None, size, SIDE, SIDE), (None, size))
     return _taken_as_it_is(graph) if plan.steps < SHORT else graph
 
 
@@ -155,22 +155,29 @@ def _apply(
     optimizer.iterations.assign_add(1)
 
 
-def _pin(dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor) -> None:
-    """Make each layer's next mask a function of (seed, layer, step), whatever drew before."""
+def _batch_size(plan: Plan, step: tf.Tensor) -> tf.Tensor:
+    """Images in the batch of update `step`, on all workers together."""
+    return tf.where(step < plan.warmup, plan.warmup_size, plan.batch_size)
+
+
+def _pin(
+    dropouts: list[keras.layers.Dropout], seed: int, step: tf.Tensor, own: Share | None
+) -> None:
+    """Make each layer's next mask a function of (seed, layer, step), whatever drew before.
+
+    One that serves a worker among several is told which share of the mask is its `own`.
+    """
     for place, layer in enumerate(dropouts, start=1):
+        if own is not None:
+            layer.share = own
         if layer.rate > 0:
             stream = (seed + DROPOUT_STREAM * place) % 2**31
             layer.seed_generator.state.assign(tf.cast(tf.stack([stream, step]), tf.uint32))
 
 
-def _part_of_mean(losses: tf.Tensor, own: Share) -> tf.Tensor:
-    """What all workers' sum to is the mean over the batch."""
-    return tf.reduce_mean(losses) if own.whole else tf.reduce_sum(losses) / own.total
-
-
 def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
-    one_hot = tf.one_hot(labels, classes)
-    return one_hot * (1.0 - smoothing) + smoothing / classes
+    others = smoothing / classes
+    return tf.one_hot(labels, classes, 1.0 - smoothing + others, others)
 
 
 def _answers(teacher: keras.Model, pixels: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:

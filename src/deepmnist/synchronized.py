@@ -16,14 +16,14 @@ from deepmnist.normalization import EPSILON, KEPT, FusedNormalization
 from deepmnist.workers import Share, Workers
 
 
-def synchronized(net: keras.Model, workers: Workers, share: Share) -> keras.Model:
-    """A copy of `net`, weights and names included, that trains on `share` as on the whole batch."""
+def synchronized(net: keras.Model, workers: Workers) -> keras.Model:
+    """A copy of `net`, weights and names included, that trains on shares as on whole batches."""
 
     def copied(layer: Any) -> Any:
         if isinstance(layer, FusedNormalization):
             return SynchronizedNormalization(workers, **layer.get_config())
         if isinstance(layer, keras.layers.Dropout):
-            return SharedDropout(share, **layer.get_config())
+            return SharedDropout(**layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
     copy = keras.models.clone_model(net, clone_function=copied)
@@ -59,11 +59,12 @@ class SynchronizedNormalization(FusedNormalization):
 
 
 class SharedDropout(keras.layers.Dropout):
-    """Dropout whose mask is drawn for the whole batch, of which this worker's share is used."""
+    """Dropout whose mask is drawn for the whole batch, of which this worker's share is used.
 
-    def __init__(self, share: Share, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.share = share
+    In training it must have been told the `share` that its inputs are.
+    """
+
+    share: Share
 
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The inputs, in training some of them zero and the others scaled."""

@@ -25,7 +25,7 @@ from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
 from deepmnist.synchronized import synchronized
-from deepmnist.workers import ALONE, Workers, share
+from deepmnist.workers import ALONE, Workers, check_shares, share_of
 
 LONGEST = 1_000_000  # steps between them at most; an epoch's end comes before, in most sets
 CHUNK_S = 0.25  # seconds of steps between two looks at the keyboard and the progress bar
@@ -93,12 +93,13 @@ class Training:
         self.labels = training.required_labels()
         self.config = replace(config, precision=resolve_precision(config.precision))
         self.plan = batches.plan(config, len(training))
-        self.share = share(self.plan.batch_size, workers)
+        self.workers = workers
+        check_shares(self.plan.smallest, workers)
         classes = len(training.class_names)
         plain = model.build(self.config, classes, self.config.precision)
         if weights is not None:
             plain.set_weights(weights)
-        self.net = plain if self.share.whole else synchronized(plain, workers, self.share)
+        self.net = plain if workers.count == 1 else synchronized(plain, workers)
         self.optimizer = _optimizer(self.config, self.plan.steps)
         self.optimizer.build(self.net.trainable_variables)
         self.chunk = compile_chunk(
@@ -132,10 +133,11 @@ class Training:
         self.train_seconds += checkpoint.train_seconds
 
     def advance(self, count: int) -> Progress:
-        """Make `count` updates within one epoch. TrainingError where a loss is no finite number."""
+        """Make `count` updates that are alike. TrainingError where a loss is no finite number."""
         started, first = time.perf_counter(), self.step
         rows = self.plan.rows(first, count)
-        own = rows if self.share.whole else rows[:, self.share.start : self.share.stop]
+        share = share_of(rows.shape[1], self.workers)
+        own = rows[:, share.start : share.stop]
         losses = self.chunk(self.training.gather(own), self.labels[own]).numpy()
         elapsed = time.perf_counter() - started
         self.train_seconds += elapsed
@@ -226,7 +228,7 @@ def _advance_to_end(
     while run.step < run.plan.steps:
         heed()
         started = time.monotonic()
-        progress = run.advance(min(count, run.plan.until_epoch_end(run.step)))
+        progress = run.advance(min(count, run.plan.alike(run.step)))
         count = _next_count(count, time.monotonic() - started)
         if progress.step % run.plan.steps_per_epoch == 0 or progress.step == run.plan.steps:
             progress = run.validated(progress)

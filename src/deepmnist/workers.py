@@ -78,36 +78,30 @@ ALONE: Workers = Alone()
 
 @dataclass(frozen=True)
 class Share:
-    """One worker's part of a batch of `total` images: from `start` up to `stop`."""
+    """One worker's part of a batch of `total` images: from `start` up to `stop`.
 
-    start: int
-    stop: int
-    total: int
+    Numbers, or scalars of a graph, in which a batch's size may depend on the step.
+    """
 
-    @property
-    def size(self) -> int:
-        """Images in it, at least 1."""
-        return self.stop - self.start
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is the batch itself."""
-        return self.size == self.total
+    start: Any
+    stop: Any
+    total: Any
 
     def of(self, batch: Any) -> Any:
         """This share of what there is for each image of a batch, an array or a tensor."""
-        return batch if self.whole else batch[self.start : self.stop]
+        return batch[self.start : self.stop]
 
 
-def share(total: int, workers: Workers) -> Share:
-    """The part of a batch of `total` images that is this worker's; they differ by one at most.
-
-    ConfigError where there are more workers than images.
-    """
-    if workers.count > total:
-        raise ConfigError(
-            f"{workers.count} workers share batches of {total} images; at most {total} can, or "
-            "give a larger --batch-size"
-        )
+def share_of(total: Any, workers: Workers) -> Share:
+    """The part of a batch of `total` images that is this worker's; they differ by one at most."""
     start, stop = (total * k // workers.count for k in (workers.index, workers.index + 1))
     return Share(start, stop, total)
+
+
+def check_shares(smallest: int, workers: Workers) -> None:
+    """ConfigError where there are more workers than images in the smallest batch."""
+    if workers.count > smallest:
+        raise ConfigError(
+            f"{workers.count} workers share batches of {smallest} images; at most {smallest} can, "
+            "or give a larger --batch-size or --warmup-batch"
+        )

@@ -50,6 +50,12 @@ def test_a_recipe_s_row_is_what_its_json_says(folder: Path) -> None:
     )
 
 
+def test_a_recipe_of_two_sizes_of_batches_tells_both(tmp_path: Path) -> None:
+    rising = recipe(0.992, 1.4, configuration={"warmup_batch": 0.25})
+    write(tmp_path, "recipes", recipes={"fast": rising})
+    assert "428 steps of 64, then 256, 215,194 parameters" in tables.measured(tmp_path)
+
+
 def test_recipes_added_later_are_rows_in_their_order_and_the_baseline_is_last(
     tmp_path: Path,
 ) -> None:

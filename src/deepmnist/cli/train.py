@@ -66,6 +66,9 @@ def train(
     momentum: Annotated[float | None, _setting("Muon's.")] = None,
     schedule: Annotated[str | None, _setting("Learning rate: constant or one_cycle.")] = None,
     warmup: Annotated[float | None, _setting("Share of one_cycle in which it rises.")] = None,
+    warmup_batch: Annotated[
+        float | None, _setting("Share of a batch that is used while it rises.")
+    ] = None,
     beta_1: Annotated[float | None, _setting("Adam's decay of the mean gradient.")] = None,
     beta_2: Annotated[float | None, _setting("Adam's decay of the squared gradient.")] = None,
     epsilon: Annotated[float | None, _setting("Adam's guard against division by zero.")] = None,
