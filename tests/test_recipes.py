@@ -350,3 +350,15 @@ def test_epochs_asked_for_are_not_stretched_for_a_small_set() -> None:
     assert configure("balanced").minimum_steps > 0
     assert configure("balanced", epochs=1).minimum_steps == 0
     assert configure("balanced", epochs=1, minimum_steps=50).minimum_steps == 50
+
+
+def test_learning_on_is_one_low_cycle_of_whole_batches_and_otherwise_as_before() -> None:
+    trained = configure("distilled", warmup_batch=0.5, shift_px=3.0, batch_size=64, seed=4)
+    on = recipes.improving(trained, 20, 9)
+    changed = {name for name in FIELDS if getattr(on, name) != getattr(trained, name)}
+    assert changed == {
+        *("recipe", "steps", "optimizer", "learning_rate", "seed"),
+        *("teacher", "teaching", "warmup_batch"),
+    }
+    assert (on.steps, on.seed, on.warmup_batch, on.members) == (20, 9, 1.0, 1)
+    assert on.learning_rate < trained.learning_rate
