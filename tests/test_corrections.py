@@ -246,6 +246,15 @@ def test_a_zip_with_any_other_name_in_it_is_refused(tmp_path: Path, name: str) -
     assert f"holds {name!r}; a ZIP must hold pictures in folders by" in refusal(tmp_path / "a.zip")
 
 
+def test_a_zip_with_a_file_of_no_name_is_refused(tmp_path: Path) -> None:
+    """Python 3.11's own question whether that is a folder would be an IndexError."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("2/a.png", b"")
+    path.write_bytes(path.read_bytes().replace(b"2/a.png", b"\0/a.png"))  # a name ends at a zero
+    assert "holds ''; a ZIP must hold pictures in folders by" in refusal(path)
+
+
 def test_what_a_zip_unpacks_to_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("2/a.png", b"0" * 100_000)

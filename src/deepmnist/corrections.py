@@ -154,7 +154,7 @@ BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError
 
 def _pictures_in(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Its files, each CLASS/NAME; DataError for any other name, or for more than is unpacked."""
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     for entry in entries:
         parts = PurePosixPath(entry.filename).parts
         if len(parts) != 2 or parts[0] not in CLASS_NAMES or not entry.filename.isprintable():
