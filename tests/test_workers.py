@@ -30,7 +30,11 @@ def test_shares_make_up_the_batch_and_differ_by_one_at_most(total: int, count: i
 
 
 def test_alone_one_has_the_batch_itself() -> None:
-    assert share_of(5, ALONE) == Share(0, 5, 5)
+    batch = np.arange(5)
+    own = share_of(5, ALONE)
+    assert own == Share(0, 5, 5)
+    assert np.array_equal(own.of(batch), batch)
+    assert np.shares_memory(own.of(batch), batch)
 
 
 def test_more_workers_than_images_are_refused() -> None:

@@ -63,12 +63,13 @@ def compile_chunk(
     each target.
     """
     dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
-    gradient = gradient_of(net, classes, workers.count == 1 and plan.smallest > 1)
+    alone = workers.count == 1
+    gradient = gradient_of(net, classes, divisible=alone and plan.smallest > 1)
 
     def slopes(images: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """The batch's loss, and its gradient by each variable; the same on every worker."""
         step = tf.cast(optimizer.iterations, tf.int32)
-        own = None if workers.count == 1 else share_of(_batch_size(plan, step), workers)
+        own = None if alone else share_of(_batch_size(plan, step), workers)
         _pin(dropouts, config.seed, step, own)
         pixels = tf.cast(images, tf.float32) / 255.0
         if config.augments:
@@ -95,7 +96,7 @@ def compile_chunk(
         _, losses = tf.while_loop(lambda i, _: i < count, body, (0, empty))
         return losses.stack()
 
-    size = None if plan.warmup or workers.count > 1 else plan.batch_size
+    size = plan.batch_size if alone and not plan.warmup else None
     graph = _graph(chunk, (None, size, SIDE, SIDE), (None, size))
     return _taken_as_it_is(graph) if plan.steps < SHORT else graph
 
