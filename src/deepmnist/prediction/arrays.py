@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.errors import DataError
 
+BYTE = np.dtype(np.uint8)  # made once, as is the next: for one image that takes a tenth of its time
+FULL = np.float32(255)
+
 
 def check_images(images: NDArray[np.uint8 | np.floating]) -> None:
     """DataError unless images are an array (n, 28, 28), uint8 or float in 0..1."""
@@ -17,7 +20,7 @@ def check_images(images: NDArray[np.uint8 | np.floating]) -> None:
         )
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
         raise DataError(f"images have shape {images.shape}; they must be (n, {SIDE}, {SIDE})")
-    if images.dtype == np.uint8:
+    if images.dtype == BYTE:
         return
     if not np.issubdtype(images.dtype, np.floating):
         raise DataError(f"images are {images.dtype}; give uint8 in 0..255 or float in 0..1")
@@ -30,6 +33,6 @@ def check_images(images: NDArray[np.uint8 | np.floating]) -> None:
 
 def write_unit_range(images: NDArray[np.uint8 | np.floating], into: NDArray[np.float32]) -> None:
     """Put checked images into a float32 array of their shape, in 0..1."""
-    np.copyto(into, images, casting="same_kind")
-    if images.dtype == np.uint8:  # in a second pass: one that also converts is three times as slow
-        np.divide(into, np.float32(255), out=into)
+    into[...] = images
+    if images.dtype == BYTE:  # in a second pass: one that also converts is three times as slow
+        np.divide(into, FULL, out=into)

@@ -51,10 +51,9 @@ class ModelPredictor(ABC):
         That is 1 for every image where the model did not learn what is no digit.
         """
         check_images(images)
-        found = Scores(
-            np.empty((len(images), len(self.class_names)), np.float32),
-            np.ones(len(images), np.float32),
-        )
+        single = np.empty(len(images), np.float32)
+        single.fill(1)  # for one image in half the time of np.ones
+        found = Scores(np.empty((len(images), len(self.class_names)), np.float32), single)
         self._fill(images, found)
         return found
 
