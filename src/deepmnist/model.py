@@ -89,13 +89,20 @@ def accurate(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
     """Two convolutions more, each where a pooling has made the picture small."""
+    return _four_convolutions(image, (32, 32, 48, 96), classes, dropout, seeds, dtype)
+
+
+def wide(
+    image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
+) -> keras.KerasTensor:
+    """More channels and twice the work: a little better where many such nets are averaged."""
     return _four_convolutions(image, (32, 64, 64, 128), classes, dropout, seeds, dtype)
 
 
 def narrow(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
-    """`accurate` with half the channels where they cost most, in its second convolution."""
+    """`wide` with half the channels where they cost most, in its second convolution."""
     return _four_convolutions(image, (32, 32, 64, 128), classes, dropout, seeds, dtype)
 
 
@@ -254,4 +261,5 @@ ARCHITECTURES: dict[str, Callable[..., keras.KerasTensor]] = {
     "reader": reader,
     "tiny": tiny,
     "tutorial": tutorial,
+    "wide": wide,
 }
