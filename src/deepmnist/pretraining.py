@@ -18,12 +18,12 @@ import typer
 
 from deepmnist import bundle, completion, display, training
 from deepmnist.data import Dataset, load, split_validation
-from deepmnist.recipes import ACCURATE, TrainingConfig
+from deepmnist.recipes import BALANCED, TrainingConfig
 from deepmnist.synthesis import corpus
 from deepmnist.training import Trained
 
 CONFIG: TrainingConfig = replace(
-    ACCURATE, recipe="reader", architecture="reader", epochs=8, shift_px=2.0, members=1
+    BALANCED, recipe="reader", architecture="reader", epochs=8, shift_px=2.0
 )
 MADE = 160_000  # images learnt beside MNIST's 55,000 and one photograph of each
 MADE_ASIDE = 10_000  # images for thresholds

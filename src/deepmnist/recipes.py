@@ -132,7 +132,7 @@ ACCURATE = replace(
 
 # 99.75 % (0.01), n = 3, 7.3 on Zen 4.
 ENSEMBLE = replace(
-    ACCURATE,
+    BALANCED,
     recipe="ensemble",
     architecture="wide",
     epochs=10,
@@ -143,12 +143,11 @@ ENSEMBLE = replace(
 
 # 99.70 % (0.04), n = 3, 1.0 and its teacher's 7.3 on Zen 4.
 DISTILLED = replace(
-    ENSEMBLE,
+    BALANCED,
     recipe="distilled",
     architecture="narrow",
     epochs=12,
-    members=1,
-    views=1,
+    shift_px=2.0,
     teacher=ENSEMBLE.recipe,
     teaching=1.0,
 )
