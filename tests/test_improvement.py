@@ -25,7 +25,7 @@ from deepmnist import (
     weights,
 )
 from deepmnist.bundle import Bundle, Manifest
-from deepmnist.data import Corpus, Dataset
+from deepmnist.data import Corpus, Dataset, split_validation
 from deepmnist.data.dataset import DIGITS
 from deepmnist.errors import BundleError, ConfigError, DataError, ForgettingError, StorageError
 from deepmnist.improvement import Count, Measured
@@ -223,7 +223,12 @@ def test_a_model_that_cannot_be_learnt_on_from_is_refused(ten: Bundle, tmp_path:
         "tells 10 classes (9, 8, 7, ...); only a model of the digits": {
             "class_names": list(DIGITS[::-1])
         },
-        "does not tell how it was trained": {"config": {**config, "architecture": "huge"}},
+        "does not tell how it was trained (architecture = 'huge'": {
+            "config": {**config, "architecture": "huge"}
+        },
+        "does not tell how it was trained (object missing required field 'batch_size'": {
+            "config": {name: value for name, value in config.items() if name != "batch_size"}
+        },
         "is no single net of architecture 'balanced'": {
             "config": {**config, "architecture": "balanced"}
         },
@@ -233,6 +238,23 @@ def test_a_model_that_cannot_be_learnt_on_from_is_refused(ten: Bundle, tmp_path:
             improve(altered(ten, **values), barred(7, NEW_HAND), tmp_path / "new")
         assert told in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
+
+
+def test_it_is_calibrated_on_what_the_model_had_held_out(
+    ten: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Dataset] = []
+    complete = completion.complete
+
+    def watched(model: Any, aside: Dataset, *others: Any) -> completion.Completed:
+        given.append(aside)
+        return complete(model, aside, *others)
+
+    monkeypatch.setattr(completion, "complete", watched)
+    base = altered(ten, config={**ten.manifest.config, "validation_share": 0.2})
+    improve(base, barred(7, NEW_HAND), tmp_path / "new", steps=1, accept_loss=True)
+    held_out = split_validation(OLD.training_part, 0.2)[1]
+    assert [each.identity for each in given] == [held_out.identity]
 
 
 def test_what_averages_views_still_does(ten: Bundle, tmp_path: Path, manifest: Manifest) -> None:

@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 
 from deepmnist import recipes
 from deepmnist.errors import ConfigError
-from deepmnist.recipes import FAST, FIELDS, RECIPES, TUTORIAL, configure, difference, read_toml
+from deepmnist.recipes import (
+    FAST,
+    FIELDS,
+    RECIPES,
+    TUTORIAL,
+    checked,
+    configure,
+    difference,
+    member,
+    read_toml,
+)
 
 # What each field may not be, with the end of its message.
 TOO_LOW = {
@@ -139,9 +149,9 @@ def test_epochs_outrank_a_recipe_s_own_steps() -> None:
     assert (config.epochs, config.steps) == (2.0, None)
 
 
-def test_epochs_left_at_none_leave_a_recipe_s_own_steps() -> None:
-    """Options nobody gave must not be handed over as None; of these two, None changes nothing."""
+def test_steps_stand_in_for_a_recipe_s_own() -> None:
     assert configure("tutorial", steps=70).steps == 70
+    assert configure("balanced", steps=70).steps == 70
 
 
 def test_epochs_and_steps_together_are_refused() -> None:
@@ -303,6 +313,26 @@ def test_toml_with_an_unknown_key_or_a_wrong_type_is_refused_by_name(tmp_path: P
     assert "epochs = nan: expected float > 0.0" in refusal(
         **read_toml(written(tmp_path, "epochs = nan"))
     )
+
+
+@pytest.mark.parametrize("value", ["3", "['fast']", "{ name = 'fast' }", "2020-01-01"])
+def test_a_recipe_that_is_no_name_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^unknown recipe [^\n]*; (did you .*)?known: accurate"):
+        configure(**read_toml(written(tmp_path, f"recipe = {value}")))
+
+
+def test_a_field_that_is_missing_is_named() -> None:
+    values = asdict(FAST)
+    del values["batch_size"]
+    with pytest.raises(ConfigError, match=r"^object missing required field 'batch_size'$"):
+        checked(values)
+
+
+def test_a_member_is_one_net_that_sees_one_view() -> None:
+    ensemble = configure("tiny", members=3, views=5, seed=2)
+    nets = [member(ensemble, index) for index in range(3)]
+    assert {(net.members, net.views) for net in nets} == {(1, 1)}
+    assert [nets[0].seed, len({net.seed for net in nets})] == [2, 3]
 
 
 @pytest.mark.parametrize(

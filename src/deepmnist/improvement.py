@@ -105,7 +105,7 @@ def improve(
     given = corrections if knows_none else replay.digits_alone(corrections)
     if knows_none:
         screen.message("Making pictures to replay; this takes some seconds")
-    sets = replay.gather(given, mnist, knows_none, amounts, seed)
+    sets = replay.gather(given, mnist, knows_none, amounts, seed, config.validation_share)
     before = _measured(prediction.open_bundle(base), sets)
     trained = _trained(sets, config, net, screen)
     screen.message("Testing")

@@ -173,8 +173,8 @@ DEFAULT_RECIPE = FAST.recipe
 
 def configure(recipe: str = DEFAULT_RECIPE, **overrides: Any) -> TrainingConfig:
     """The named recipe with `overrides` laid over it. ConfigError names the field at fault."""
-    if recipe not in RECIPES:
-        raise ConfigError(f"unknown recipe {recipe!r}; {nearest(recipe, RECIPES)}")
+    if not isinstance(recipe, str) or recipe not in RECIPES:  # a file may say anything
+        raise ConfigError(f"unknown recipe {_shown(recipe)}; {nearest(str(recipe), RECIPES)}")
     for name in overrides:
         if name not in FIELDS:
             raise ConfigError(f"unknown training option {name!r}; {nearest(name, FIELDS)}")
@@ -186,8 +186,11 @@ def configure(recipe: str = DEFAULT_RECIPE, **overrides: Any) -> TrainingConfig:
 
 
 def member(config: TrainingConfig, index: int) -> TrainingConfig:
-    """The run of one net that is member `index` (from 0) of `config`; the first keeps the seed."""
-    return replace(config, members=1, seed=(config.seed + index * MEMBER_STRIDE) % 2**31)
+    """The run of one net that is member `index` (from 0) of `config`; the first keeps the seed.
+
+    Several views are the finished average's.
+    """
+    return replace(config, members=1, views=1, seed=(config.seed + index * MEMBER_STRIDE) % 2**31)
 
 
 def teacher(config: TrainingConfig) -> TrainingConfig:
@@ -249,6 +252,8 @@ def checked(values: Mapping[str, Any]) -> TrainingConfig:
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`")
+        if not name:  # of the whole: a field is missing
+            raise ConfigError(problem.lower().replace("`", "'")) from error
         raise ConfigError(
             f"{name} = {_shown(values.get(name))}: {_allowed(name, problem)}"
         ) from error

@@ -64,14 +64,20 @@ def digits_alone(corrections: Dataset) -> Dataset:
 
 
 def gather(
-    corrections: Dataset, mnist: Corpus, knows_none: bool, amounts: Amounts, seed: int
+    corrections: Dataset,
+    mnist: Corpus,
+    knows_none: bool,
+    amounts: Amounts,
+    seed: int,
+    validation_share: float | None = None,
 ) -> Sets:
     """All sets, a function of what is given and the seed; corrections have the net's classes.
 
-    knows_none: whether the net has eleven. DataError where MNIST lacks a part.
+    knows_none: whether the net has eleven. validation_share: as it was trained with, so that what
+    is aside is what it has not learnt. DataError where MNIST lacks a part.
     """
     learnt, held_out = hold_out(corrections, seed)
-    kept, aside = split_validation(mnist.training_part)
+    kept, aside = split_validation(mnist.training_part, validation_share)
     rows = np.random.default_rng(seed).permutation(len(kept))[: amounts.mnist]
     replayed = [kept.take(np.sort(rows))]
     made_aside = None

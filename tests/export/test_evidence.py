@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepmnist import images
-from deepmnist.data import load
+from deepmnist.data import load, split_validation
 from deepmnist.export import evidence
 
 
@@ -42,6 +42,12 @@ def test_images_are_of_the_validation_part_and_no_sample_is_compared(own_data: P
         corpus.test_part.gather(slice(None))
     )
     assert rows(found.images) <= rows(corpus.training_part.gather(slice(None)))
+
+
+def test_the_validation_part_is_the_one_the_model_had(own_data: Path) -> None:
+    found = evidence.gathered(str(own_data), count=80, validation_share=0.2)
+    held_out = split_validation(load(own_data).training_part, 0.2)[1]
+    assert rows(found.images) | rows(found.samples) <= rows(held_out.gather(slice(None)))
 
 
 def test_a_small_set_is_fitted_to_whole() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -14,8 +17,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
-from deepmnist.errors import BundleError, ConfigError, ParityError, StorageError
-from deepmnist.export import exporting, litert, parity
+from deepmnist.errors import BundleError, ConfigError, DataError, ParityError, StorageError
+from deepmnist.export import evidence, exporting, litert, parity
 from deepmnist.export.exporting import FORMATS, export
 
 CLASSIFIERS = [
@@ -196,3 +199,29 @@ def test_without_its_data_a_model_is_held_to_the_embedded_digits_and_that_is_sai
         ("embedded digits", 1000),
         ("golden pictures", 90),
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "held_out"), [(0.2, 0.2), (None, None), ("all", None), (7.0, None)]
+)
+def test_an_export_is_held_to_what_the_model_had_held_out(
+    knowing: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Any, held_out: Any
+) -> None:
+    config = {**knowing.manifest.config, "validation_share": said}
+
+    def fill(folder: Path) -> None:
+        for path in (knowing.runtime, knowing.weights):
+            shutil.copy(path, folder / path.name)
+
+    manifest = msgspec.structs.replace(knowing.manifest, config=config)
+    told = bundle.save(tmp_path / "bundle", manifest, fill)
+    asked = []
+
+    def gathered(*_: Any, validation_share: Any) -> Any:
+        asked.append(validation_share)
+        raise DataError("enough is known")
+
+    monkeypatch.setattr(evidence, "gathered", gathered)
+    with pytest.raises(DataError, match="enough is known"):
+        export(tmp_path / "m.tflite", "litert", model=told.folder)
+    assert asked == [held_out]

@@ -33,8 +33,13 @@ class Evidence:
     samples: NDArray[np.uint8]  # that int8 is fitted to
 
 
-def gathered(dataset: str, data_dir: Path | None = None, count: int = IMAGES) -> Evidence:
-    """What there is for a model trained on `dataset`, a known name or a path."""
+def gathered(
+    dataset: str,
+    data_dir: Path | None = None,
+    count: int = IMAGES,
+    validation_share: float | None = None,
+) -> Evidence:
+    """What there is for a model trained on `dataset`, a known name or a path, with that share."""
     try:
         training = load(dataset, data_dir, download=False).training_part
     except DataError as error:
@@ -45,7 +50,7 @@ def gathered(dataset: str, data_dir: Path | None = None, count: int = IMAGES) ->
         )
         digits = load("digits").training_part.gather(slice(0, count))
         return Evidence("embedded digits", digits, _made())
-    validation = split_validation(training)[1]
+    validation = split_validation(training, validation_share)[1]
     every = np.random.default_rng(0).permutation(len(validation))
     compared, fitted = every[:count], every[count : count + SAMPLES]
     if len(fitted) < SAMPLES:  # a small set: better the same images twice than few

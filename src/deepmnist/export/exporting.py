@@ -96,7 +96,9 @@ def export(
     told = metadata.of(
         manifest, kind, precision, machine.versions(), manifest.files[bundle.WEIGHTS].sha256
     )
-    found = evidence.gathered(manifest.dataset.name, data_dir)
+    share = manifest.config.get("validation_share")  # a file may say anything
+    held_out = share if isinstance(share, float) and 0 < share < 1 else None
+    found = evidence.gathered(manifest.dataset.name, data_dir, validation_share=held_out)
     make = cache(partial(_function, net, told))  # traced once
     with atomic.replacing(out) as unfinished, atomic.replacing(_report(out)) as unfinished_report:
         how.write(unfinished, make, told, _unit_range(found.samples))
