@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from pathlib import Path
 from typing import Any
@@ -181,7 +180,6 @@ def test_one_training_at_a_time_is_in_memory(
     make = training._optimizer
 
     def noted(*arguments: Any) -> Any:
-        gc.collect()
         alive.append(sum(optimizer() is not None for optimizer in optimizers))
         optimizer = make(*arguments)
         optimizers.append(weakref.ref(optimizer))

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,10 +28,12 @@ from deepmnist import (
     runs,
     training,
 )
+from deepmnist.cluster.members import AtOnce
 from deepmnist.data import Corpus, Dataset
 from deepmnist.errors import (
     BundleError,
     ConfigError,
+    DataError,
     DataNotFoundError,
     RunError,
     StorageError,
@@ -419,6 +422,50 @@ def test_resuming_with_another_configuration_says_what_differs(finished) -> None
     assert runs.resume(finished.folder, corpus(), quiet=True, batch_size=16) == finished
 
 
+def test_resuming_with_the_precision_s_automatic_choice_is_the_run_s_own(finished) -> None:
+    assert runs.resume(finished.folder, corpus(), quiet=True, precision="auto") == finished
+
+
+def test_resuming_a_run_of_steps_by_epochs_says_what_differs(finished) -> None:
+    with pytest.raises(RunError, match=r"another configuration: steps 40 -> None"):
+        runs.resume(finished.folder, corpus(), quiet=True, epochs=1)
+
+
+def unfinished(run: runfolder.Result, folder: Path, **changes: Any) -> Path:
+    """`run` as if it had not gone beyond its record, of which some is changed."""
+    record = json.loads((run.folder / runfolder.RECORD).read_bytes())
+    folder.mkdir()
+    (folder / runfolder.RECORD).write_text(json.dumps({**record, **changes}))
+    return folder
+
+
+def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) -> None:
+    versions = {**finished.versions, "keras": "3.0.1"}
+    folder = unfinished(finished, tmp_path / "run", versions=versions)
+    with pytest.raises(RunError, match=r"with keras 3\.0\.1, and .* install keras 3\.0\.1, or"):
+        runs.resume(folder, corpus(), quiet=True)
+
+
+def test_a_given_teacher_s_members_are_not_trained_at_once(tmp_path, finished) -> None:
+    config = {**json.loads((finished.folder / runfolder.RECORD).read_bytes())["config"]}
+    config |= {"teacher": "accurate", "teaching": 1.0}
+    given = {"path": str(finished.bundle), "sha256": "0" * 64}
+    folder = unfinished(finished, tmp_path / "run", config=config, teacher=given)
+    with pytest.raises(ConfigError, match=r"--parallel trains .*, and fast has one net"):
+        runs.resume(folder, corpus(), quiet=True, at_once=AtOnce(2))
+
+
+def test_a_test_part_without_labels_is_refused_before_training(tmp_path, finished) -> None:
+    labelled = corpus()
+    assert labelled.test is not None
+    blind = replace(labelled, test=replace(labelled.test, labels=None))
+    with pytest.raises(DataError, match="squares/test has no labels"):
+        runs.train(blind, out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(DataError, match="squares/test has no labels"):
+        runs.resume(unfinished(finished, tmp_path / "begun"), blind, quiet=True)
+
+
 def test_resuming_with_another_recipe_says_so(finished) -> None:
     with pytest.raises(RunError, match="another configuration: recipe 'fast' -> 'tutorial'"):
         runs.resume(finished.folder, corpus(), quiet=True, recipe="tutorial")
@@ -441,11 +488,8 @@ def test_a_path_is_recorded_so_that_it_is_found_from_anywhere(tmp_path, monkeypa
 
 
 def test_resuming_on_other_data_is_refused(tmp_path, finished) -> None:
-    unfinished = tmp_path / "run"
-    unfinished.mkdir()
-    (unfinished / "run.json").write_bytes((finished.folder / "run.json").read_bytes())
     with pytest.raises(RunError, match="was started on other data than squares holds now"):
-        runs.resume(unfinished, corpus(seed=5), quiet=True)
+        runs.resume(unfinished(finished, tmp_path / "run"), corpus(seed=5), quiet=True)
 
 
 def test_resuming_what_is_no_run_is_refused(tmp_path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from deepmnist import recipes, training
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data import Dataset
-from deepmnist.errors import ConfigError, TrainingError
+from deepmnist.errors import ConfigError, RunError, TrainingError
 from tests.squares import squares
 
 SMALL = {"steps": 24, "batch_size": 16, "precision": "float32"}
@@ -196,8 +196,21 @@ def test_a_weight_that_is_no_number_is_never_saved() -> None:
 
 def test_a_checkpoint_of_another_net_is_refused() -> None:
     _, saved, _ = train()
-    with pytest.raises(ValueError, match="argument"):
-        train(start=Checkpoint(1, 1.0, saved[0].arrays[:-1]))
+    arrays = list(saved[0].arrays)
+    wider = [np.zeros((*arrays[0].shape, 2), np.float32), *arrays[1:]]
+    for others in (arrays[:-1], wider):
+        with pytest.raises(RunError, match="step 1 is of another net than fast is now; start a"):
+            train(start=Checkpoint(1, 1.0, others))
+
+
+def test_validation_images_are_looked_at_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    look = training._all_logits
+    monkeypatch.setattr(training, "_all_logits", lambda *given: seen.append(0) or look(*given))
+    trained, _, told = train()
+    assert len(seen) == sum(progress.validation_loss is not None for progress in told)
+    accuracy, loss = training.score(trained.validation_logits, VALIDATION.required_labels())
+    assert (told[-1].validation_accuracy, told[-1].validation_loss) == (accuracy, loss)
 
 
 def test_epochs_shorter_than_a_chunk_do_not_let_it_grow_without_bound() -> None:

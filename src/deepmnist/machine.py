@@ -37,8 +37,12 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 
 
 def deciding_versions() -> dict[str, str]:
-    """Those that decide what a step of training comes to; TensorFlow has one name here."""
-    found = versions()
+    """Those installed that decide what a step of training comes to."""
+    return deciding(versions())
+
+
+def deciding(found: Mapping[str, str]) -> dict[str, str]:
+    """Those of `found` that decide what a step comes to; TensorFlow has one name here."""
     tensorflow = found.get("tensorflow-cpu", found.get("tensorflow", "none"))
     names = ("deepmnist", "numpy", "keras")
     return {**{name: found.get(name, "none") for name in names}, "tensorflow": tensorflow}

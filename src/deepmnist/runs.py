@@ -85,7 +85,7 @@ def resume(
     caller believes the run to have; as `teacher` also where a model that teaches it lies now.
     screen, workers, at_once: as for train; workers need not be as many as before, and the chief's
     `folder` counts.
-    RunError where those, the data or the teacher differ from the run's own.
+    RunError where those, the data, the teacher or versions that decide differ from the run's own.
     """
     folder, asked = Path(folder), _spelled(asked)
     crew = Crew(screen or _screen(quiet, workers), workers, at_once)
@@ -117,6 +117,7 @@ def _asked(
     teaching.check(config)
     _check_at_once(config, crew.at_once)
     corpus, spec, fallback = _obtain(dataset, data_dir, resize, crew.screen)
+    corpus.test_part.required_labels()  # before hours are spent, not after
     config, teacher = _given_teacher(config, corpus, crew.screen)
     record = RunRecord(
         dataset=spec,
@@ -143,12 +144,15 @@ def _taken_up(
     """An old run's record, its teacher found, and its data where it is not finished."""
     record = _moved_teacher(record, asked)
     _refuse_other(folder, record.config, asked)
-    _check_at_once(record.config, at_once)
+    taught = record.config if record.teacher is None else replace(record.config, teacher=None)
+    _check_at_once(taught, at_once)
     if finished:
         return record, None
+    _check_versions(folder, record.versions)
     corpus = corpus or _reload(folder, record)
     if corpus.training_part.identity != record.identity:
         raise RunError(f"{folder} was started on other data than {corpus.name} holds now")
+    corpus.test_part.required_labels()
     return record, corpus
 
 
@@ -201,14 +205,27 @@ def _reload(folder: Path, record: RunRecord) -> Corpus:
 
 
 def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -> None:
-    wanted = recipes.configure(**{"recipe": config.recipe, **asked})
-    asked_fields = {name: getattr(wanted, name) for name in asked}
+    wanted = execution.with_precision(recipes.configure(**{"recipe": config.recipe, **asked}))
+    names = {*asked, "steps"} if "epochs" in asked else asked  # which stand in for each other
+    asked_fields = {name: getattr(wanted, name) for name in names}
     differing = recipes.difference(config, replace(config, **asked_fields))
     if differing:
         raise RunError(
             f"{folder} was started with another configuration: {differing}; "
             "resume it without these options, or start a new run with --out"
         )
+
+
+def _check_versions(folder: Path, begun: dict[str, str]) -> None:
+    """RunError where this run's steps would not be those of a run that was never stopped."""
+    then, now = machine.deciding(begun), machine.deciding_versions()
+    for package, version in then.items():
+        if now[package] != version:
+            raise RunError(
+                f"{folder} was started with {package} {version}, and {now[package]} is installed: "
+                f"it would not end with the same weights; install {package} {version}, "
+                "or start a new run with --out"
+            )
 
 
 def _check_at_once(config: TrainingConfig, at_once: AtOnce | None) -> None:

@@ -20,7 +20,7 @@ from deepmnist import batches, ensemble, joint, model, stopping
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data.dataset import Dataset
 from deepmnist.devices import resolve_precision
-from deepmnist.errors import ConfigError, TrainingError
+from deepmnist.errors import ConfigError, RunError, TrainingError
 from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
@@ -108,6 +108,7 @@ class Training:
         self.train_seconds = time.perf_counter() - started
         self.float32_net = _float32_twin(plain, self.config, classes)
         self.logits = compile_logits(self.float32_net)
+        self._validated: tuple[int, NDArray[np.float32]] | None = None  # step, logits of it
 
     @property
     def step(self) -> int:
@@ -127,7 +128,13 @@ class Training:
         return Checkpoint(self.step, self.train_seconds, arrays)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continue from `checkpoint` instead of from the start."""
+        """Continue from `checkpoint` instead of the start. RunError where it is of another net."""
+        own = [tuple(variable.shape) for variable in self.variables]
+        if own != [array.shape for array in checkpoint.arrays]:
+            raise RunError(
+                f"the checkpoint of step {checkpoint.step} is of another net than "
+                f"{self.config.architecture} is now; start a new run with --out"
+            )
         for variable, value in zip(self.variables, checkpoint.arrays, strict=True):
             variable.assign(value)
         self.train_seconds += checkpoint.train_seconds
@@ -153,10 +160,15 @@ class Training:
         )
 
     def validation_logits(self) -> NDArray[np.float32]:
-        """Logits (n, classes) of the validation images, in float32 whatever training runs in."""
-        if self.float32_net is not self.net:
-            self.float32_net.set_weights(self.net.get_weights())
-        return _all_logits(self.logits, self.validation)
+        """Logits (n, classes) of the validation images, in float32 whatever training runs in.
+
+        Of one step they are computed once.
+        """
+        if self._validated is None or self._validated[0] != self.step:
+            if self.float32_net is not self.net:
+                self.float32_net.set_weights(self.net.get_weights())
+            self._validated = self.step, _all_logits(self.logits, self.validation)
+        return self._validated[1]
 
     def validated(self, progress: Progress) -> Progress:
         """`progress` with the validation figures of this moment."""
@@ -184,7 +196,7 @@ def train(
     `teacher`, image to logits, shares the targets as config.teaching says. `weights`, a net's of
     this architecture, are learnt on from instead of fresh ones. `workers` share each batch and call
     this with the same; each is given all that one alone would be. TrainingError where the loss or a
-    weight is no finite number.
+    weight is no finite number, RunError where `start` is of another net.
     """
     with stopping.deferred() as heed:
         run = Training(training, validation, config, teacher, weights, workers)
