@@ -313,6 +313,12 @@ def test_model_and_data_set_of_different_class_counts_are_refused_by_name() -> N
         evaluate(TablePredictor(np.eye(3), names(3)), dataset)
 
 
+def test_as_many_other_classes_are_refused_by_name() -> None:
+    dataset = Dataset(numbered_images(2), np.zeros(2, np.uint8), ("cat", "dog"), "pets")
+    with pytest.raises(DataError, match=r"2 classes \(c0, c1\) but pets has 2 \(cat, dog\)"):
+        evaluate(TablePredictor(np.eye(2), names(2)), dataset)
+
+
 def test_the_same_classes_in_another_order_are_refused() -> None:
     dataset = Dataset(numbered_images(2), np.zeros(2, np.uint8), ("c1", "c0"), "turned")
     with pytest.raises(DataError, match=r"another order \(c0, c1 against c1, c0\)"):

@@ -309,12 +309,12 @@ def _ratio(part: float, whole: int) -> float | None:
 
 def _check_classes(predictor: Predictor, dataset: Dataset) -> None:
     known, wanted = tuple(predictor.class_names), dataset.class_names
-    if len(known) != len(wanted):
+    if sorted(known) != sorted(wanted):
         raise DataError(
             f"the model knows {len(known)} classes ({_listed(known)}) but {dataset.name} has "
             f"{len(wanted)} ({_listed(wanted)}); evaluate it on a data set of its own classes"
         )
-    if known != wanted and sorted(known) == sorted(wanted):
+    if known != wanted:
         raise DataError(
             f"the model and {dataset.name} have the same classes in another order "
             f"({_listed(known)} against {_listed(wanted)}); give the data set the model's order"
