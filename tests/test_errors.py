@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmnist import errors
-from deepmnist.errors import DeepMNISTError, MissingExtraError, nearest
+from deepmnist.errors import DeepMNISTError, MissingExtraError, nearest, reason
 
 CLASSES = [
     value
@@ -65,3 +65,16 @@ def test_a_missing_extra_survives_the_way_from_another_process() -> None:
 
 def test_what_others_wrote_becomes_one_line_without_control_marks() -> None:
     assert errors.one_line(ValueError("a\nb\x1b[31mé\u202e")) == "a?b?[31mé?"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("one\n  two"), "one two"),
+        (ValueError(), "ValueError"),
+        (OSError(28, "No space left"), "[Errno 28] No space left"),
+        (ValueError("long " * 100), ("long " * 100)[: errors.REASON]),
+    ],
+)
+def test_what_others_say_is_a_part_of_a_line(error: Exception, told: str) -> None:
+    assert reason(error) == told

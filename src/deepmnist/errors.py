@@ -25,6 +25,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+REASON = 200  # characters of what a library says that a message repeats
+
 
 class DeepMNISTError(Exception):
     """Base of every exception that deepmnist raises on purpose."""
@@ -99,6 +101,11 @@ class MissingExtraError(DeepMNISTError):
 def one_line(text: object) -> str:
     """What others wrote, such as a library's error, fit for the one line of a message."""
     return "".join(mark if mark.isprintable() else "?" for mark in str(text))
+
+
+def reason(error: BaseException) -> str:
+    """What an exception of others says, as a part of a line; its kind where it says nothing."""
+    return " ".join(str(error).split())[:REASON] or type(error).__name__
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from deepmnist import bundle
 from deepmnist.contract import SIDE
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, reason
 
 if TYPE_CHECKING:
     import keras
@@ -52,9 +52,8 @@ def _read(path: Path) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras trips over in a file that others wrote
-        reason = " ".join(str(error).split())[:200]
         raise BundleError(
-            f"{path} cannot be read as a Keras model ({type(error).__name__}: {reason}); "
+            f"{path} cannot be read as a Keras model ({type(error).__name__}: {reason(error)}); "
             "train the model anew"
         ) from error
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import to_side
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 
 PARTS = ("train", "test")
 KINDS = ("images", "labels")
@@ -188,5 +188,4 @@ def _readable(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:  # on damaged bytes the zip and .npy readers raise any class there is
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"cannot read {path}: {reason}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error

@@ -22,7 +22,7 @@ from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import picture_to_side
 from deepmnist.data.streamed import Run, StreamedImages
-from deepmnist.errors import DataError, MissingExtraError, PictureError
+from deepmnist.errors import DataError, MissingExtraError, PictureError, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,8 +96,7 @@ def _opened(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"cannot read {path} as Parquet: {reason}") from error
+        raise DataError(f"cannot read {path} as Parquet: {reason(error)}") from error
 
 
 def _check_schema(schema: pa.Schema, path: Path) -> None:

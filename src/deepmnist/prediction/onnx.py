@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepmnist import chatter
-from deepmnist.errors import BundleError, MissingExtraError
+from deepmnist.errors import BundleError, MissingExtraError, reason
 from deepmnist.metadata import KEY, Metadata, decoded
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 
@@ -33,7 +33,7 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
     try:
         model.ParseFromString(content)
     except Exception as error:  # protobuf's own, of which there are several implementations
-        raise BundleError(f"{path} is no ONNX file ({_reason(error)}); export it anew") from error
+        raise BundleError(f"{path} is no ONNX file ({reason(error)}); export it anew") from error
     _check(model, str(path))
     texts = [each.value for each in model.metadata_props if each.key == KEY]
     metadata = decoded(texts[0].encode() if texts else None, str(path))
@@ -41,7 +41,7 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
         with chatter.dropped():
             session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-        raise BundleError(f"{path} cannot be run by ONNX Runtime: {_reason(error)}") from error
+        raise BundleError(f"{path} cannot be run by ONNX Runtime: {reason(error)}") from error
     check_ends(str(path), metadata, _ends(session.get_inputs()), _ends(session.get_outputs()))
     return _function(session, path), metadata
 
@@ -53,7 +53,7 @@ def _function(session: Any, path: Path) -> Graph:
         try:
             return dict(zip(names, session.run(names, arrays), strict=True))
         except Exception as error:
-            raise BundleError(f"{path} cannot be run by ONNX Runtime: {_reason(error)}") from error
+            raise BundleError(f"{path} cannot be run by ONNX Runtime: {reason(error)}") from error
 
     return run
 
@@ -97,7 +97,3 @@ def _tensors(graph: Any) -> Iterator[Any]:
             yield from (each.t, *each.tensors)
             for sparse in (each.sparse_tensor, *each.sparse_tensors):
                 yield from (sparse.values, sparse.indices)
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

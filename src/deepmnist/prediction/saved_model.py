@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepmnist import bundle, chatter
-from deepmnist.errors import BundleError, MissingExtraError
+from deepmnist.errors import BundleError, MissingExtraError, reason
 from deepmnist.metadata import MAX_BYTES, Metadata, decoded
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 
@@ -58,14 +58,14 @@ def opened(folder: Path) -> tuple[Graph, Metadata]:
     try:
         saved.ParseFromString(_read(folder / GRAPH, bundle.MAX_FILE_BYTES) or b"")
     except Exception as error:  # protobuf's own, of which there are several implementations
-        raise BundleError(f"{folder / GRAPH} is no SavedModel ({_reason(error)})") from error
+        raise BundleError(f"{folder / GRAPH} is no SavedModel ({reason(error)})") from error
     _check(saved, str(folder))
     try:
         with chatter.dropped():
             loaded = tf.saved_model.load(str(folder))
             signature = loaded.signatures[SIGNATURE]
     except Exception as error:  # whatever TensorFlow trips over in a file that others wrote
-        raise BundleError(f"{folder} cannot be run by TensorFlow: {_reason(error)}") from error
+        raise BundleError(f"{folder} cannot be run by TensorFlow: {reason(error)}") from error
     takes, gives = signature.structured_input_signature[1], signature.structured_outputs
     check_ends(str(folder), metadata, _ends(takes), _ends(gives))
     return _function(loaded, folder), metadata
@@ -81,7 +81,7 @@ def _function(loaded: Any, folder: Path) -> Graph:
         try:
             outputs = signature(**{name: tf.constant(array) for name, array in arrays.items()})
         except Exception as error:
-            raise BundleError(f"{folder} cannot be run by TensorFlow: {_reason(error)}") from error
+            raise BundleError(f"{folder} cannot be run by TensorFlow: {reason(error)}") from error
         return {name: output.numpy() for name, output in outputs.items()}
 
     return run
@@ -147,7 +147,3 @@ def _called(meta_graph: Any) -> Iterator[str]:
         yield from node.function.concrete_functions
         yield node.bare_concrete_function.concrete_function_name
     yield from meta_graph.object_graph_def.concrete_functions
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
