@@ -5,10 +5,12 @@
 
 From uint8 images to probabilities in float32: one image by itself, images one by one in a row, and
 10,000 at once, with one thread and with one a core. Answers must agree before anything is timed.
-Each runtime first chooses, by a few trials, how it takes many images: how many at a time, and
-whether its threads share a batch or each has its own. Then all take turns, so that a busy moment of
-a shared machine falls on all of them; read the medians, and their ratios before either. The product
-is told that the work is long, as `deepmnist score` tells it; what any runtime takes to load is left
+Each runtime first chooses, by a few trials, with how many of its threads it answers one image, and
+how it takes many: how many at a time, and whether its threads share a batch or each has its own.
+Then all take turns, so that a busy moment of a shared machine falls on all of them; read the
+medians, and their ratios before either. The product chooses by itself. For one image it is as
+anyone opens it, and has answered some thousands, as they come, before it is timed; of many it is
+told that the work is long, as `deepmnist score` tells it. What any runtime takes to load is left
 out. Each net and number of threads has a process of its own, held to as many cores (TensorFlow's
 threads can be set only once).
 """
@@ -33,17 +35,18 @@ import typer
 from numpy.typing import NDArray
 
 from benchmarks import results
-from deepmnist import machine
+from deepmnist import machine, recipes
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS
 from deepmnist.prediction import LiteRTPredictor, usable_cores
 
 NETS = ["fast", "distilled", "tutorial"]
-PRODUCT = "deepmnist"  # LiteRTPredictor.predict_proba, as anyone calls it
+PRODUCT = "deepmnist"  # LiteRTPredictor.predict_proba
 ENDLESS = 10**9  # images, long work for any net
+ACQUAINTED = 2_500  # answers to one image after which the product has tried all its ways
 TOLERANCE = 1e-4  # largest difference of two runtimes' probabilities
 BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fastest at
-TRIALS, TRIAL_IMAGES = 7, 1_024
+TRIALS, TRIAL_IMAGES = 5, 4_096
 ONE_IMAGE_TURNS, CALLS = 5, 20  # for one image: turns a round, calls a turn
 PAUSE_S = 0.01  # in which a runtime's threads stop waiting for more work
 APART_S = 0.002  # before an image that comes by itself
@@ -67,6 +70,7 @@ def main(
         nets[name][str(threads)] = figures
         _print(name, threads, figures)
     figures = {"versions": versions, "precision": "float32", "rounds": rounds, "images": images}
+    figures["architectures"] = {name: recipes.RECIPES[name].architecture for name in net}
     print(results.write("inference", {**figures, "nets": nets}))
 
 
@@ -78,20 +82,21 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
     runtimes.limit_tensorflow(threads)
     net = runtimes.prepare(name)
     images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE)).astype(np.uint8)
-    one = {PRODUCT: _product(net.litert)}
-    many = {PRODUCT: _product(net.litert)}
+    many = {PRODUCT: _product(net.litert, ENDLESS)}
     chosen = {PRODUCT: "its own choice"}
+    one_ways = {}
     for runtime, make in runtimes.RUNTIMES.items():
-        one[runtime] = in_batches([make(net, 1, threads)], 1)
-        ways = bulk_ways(partial(make, net), threads)
+        one_ways[runtime] = {
+            str(each): in_batches([make(net, 1, each)], 1) for each in sorted({1, threads})
+        }
+        ways = bulk_ways(partial(make, net), threads, make is runtimes.with_tensorflow)
         chosen[runtime] = fastest(ways, images[:TRIAL_IMAGES])
         many[runtime] = ways[chosen[runtime]]
-    check_agreement([*one.values()], images[:1])
     difference = check_agreement([*many.values()], images[: TRIAL_IMAGES + 1])
     turns = ONE_IMAGE_TURNS * rounds
-    alone = in_turns(_of_one_image(one, images, APART_S), turns)
-    one[PRODUCT] = _product(net.litert)  # it chooses how to answer by how images come
-    in_a_row = in_turns(_of_one_image(one, images, 0), turns)
+    alone, in_a_row = (
+        _of_one_image(net.litert, one_ways, images[:1], pause_s, turns) for pause_s in (APART_S, 0)
+    )
     rates = in_turns(
         {key: partial(images_per_second, way, images) for key, way in many.items()}, rounds
     )
@@ -102,25 +107,50 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
             "images_per_second": rates[runtime],
             "bulk_way": chosen[runtime],
         }
-        for runtime in one
+        for runtime in many
     }
     return {"largest_difference": difference, "runtimes": figures, **standing(figures)}
 
 
-def _product(runtime: bytes) -> Classify:
-    return LiteRTPredictor(runtime, DIGITS, expected=ENDLESS).predict_proba
+def _product(runtime: bytes, expected: int | None = None) -> Classify:
+    return LiteRTPredictor(runtime, DIGITS, expected=expected).predict_proba
 
 
 def _of_one_image(
-    ways: Mapping[str, Classify], images: NDArray[np.uint8], pause_s: float
-) -> dict[str, Callable[[], float]]:
-    return {key: partial(one_image_us, way, images, pause_s) for key, way in ways.items()}
+    litert: bytes,
+    ways: Mapping[str, Mapping[str, Classify]],
+    image: NDArray[np.uint8],
+    pause_s: float,
+    turns: int,
+) -> dict[str, dict[str, Any]]:
+    """Microseconds for `image`, each after a pause: of the product, and of each runtime's best way.
+
+    Whether other cores' help pays depends on the pauses, so that each is chosen anew for them.
+    """
+    chosen = {PRODUCT: _product(litert)}
+    for _ in range(ACQUAINTED):
+        _seconds(chosen[PRODUCT], image, pause_s)
+    for runtime, some in ways.items():
+        chosen[runtime] = some[quickest(some, image, pause_s)]
+    check_agreement([*chosen.values()], image)
+    return in_turns(
+        {key: partial(one_image_us, way, image, pause_s) for key, way in chosen.items()}, turns
+    )
 
 
-def bulk_ways(make: Callable[[int, int], Answer], threads: int) -> dict[str, Classify]:
-    """Every size of batch, its threads within one batch or each at a batch of its own."""
+def bulk_ways(
+    make: Callable[[int, int], Answer], threads: int, shared: bool = False
+) -> dict[str, Classify]:
+    """Every size of batch, its threads within one batch or each at a batch of its own.
+
+    shared: its threads are the process's, so that all batches have them.
+    """
+
+    def told(workers: int) -> str:
+        return f"{workers} at once" if shared else f"{workers} x {threads // workers} threads"
+
     return {
-        f"{size} at a time, {workers} x {threads // workers} threads": in_batches(
+        f"{size} at a time, {told(workers)}": in_batches(
             [make(size, threads // workers) for _ in range(workers)], size
         )
         for size in BATCHES
@@ -154,11 +184,21 @@ def in_batches(answers: Sequence[Answer], size: int) -> Classify:
 
 def fastest(ways: Mapping[str, Classify], images: NDArray[np.uint8]) -> str:
     """The way with the least median time over a few turns."""
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    return _least({way: partial(_seconds, classify, images) for way, classify in ways.items()})
+
+
+def quickest(ways: Mapping[str, Classify], image: NDArray[np.uint8], pause_s: float) -> str:
+    """The same for one image, each turn of it several calls with pauses between."""
+    return _least({way: partial(one_image_us, each, image, pause_s) for way, each in ways.items()})
+
+
+def _least(timers: Mapping[str, Callable[[], float]]) -> str:
+    """The name of the timer that says least, by its median; what it says first does not count."""
+    said: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(TRIALS + 1):
-        for way, classify in ways.items():
-            seconds[way].append(_seconds(classify, images))
-    return min(ways, key=lambda way: statistics.median(seconds[way][1:]))
+        for name, timer in timers.items():
+            said[name].append(timer())
+    return min(said, key=lambda name: statistics.median(said[name][1:]))
 
 
 def check_agreement(ways: Sequence[Classify], images: NDArray[np.uint8]) -> float:

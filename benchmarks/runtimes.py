@@ -86,6 +86,7 @@ def with_onnx_runtime(net: Net, size: int, threads: int) -> Answer:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_free_dimension_override_by_name(_free_dimension(net.onnx), size)
     session = onnxruntime.InferenceSession(net.onnx, options, providers=["CPUExecutionProvider"])
     image, probabilities = _buffers(size)
     binding = session.io_binding()
@@ -101,6 +102,14 @@ def with_onnx_runtime(net: Net, size: int, threads: int) -> Answer:
         into[:] = probabilities
 
     return answer
+
+
+def _free_dimension(file: bytes) -> str:
+    """What an ONNX file calls its number of images."""
+    import onnx
+
+    (image,) = onnx.load_from_string(file).graph.input
+    return str(image.type.tensor_type.shape.dim[0].dim_param)
 
 
 def with_openvino(net: Net, size: int, threads: int) -> Answer:

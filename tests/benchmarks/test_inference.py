@@ -43,6 +43,36 @@ def test_the_fastest_way_is_found_by_its_median(images: NDArray[np.uint8]) -> No
     assert inference.fastest(ways, images) == "quick"  # type: ignore[arg-type]
 
 
+def test_the_quickest_way_for_one_image_is_found_with_its_pauses(
+    images: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = set()
+
+    def seconds(classify: Any, some: NDArray[np.uint8], pause_s: float = 0.01) -> float:
+        pauses.add(pause_s)
+        return {"slow": 2.0, "quick": 1.0}[classify]
+
+    monkeypatch.setattr(inference, "_seconds", seconds)
+    ways: Any = {"slow": "slow", "quick": "quick"}
+    assert inference.quickest(ways, images[:1], 0.25) == "quick"
+    assert 0.25 in pauses
+
+
+def test_ways_of_taking_many_tell_whose_threads_they_are() -> None:
+    made = []
+
+    def make(size: int, threads: int) -> Any:
+        made.append((size, threads))
+        return fill
+
+    own, shared = inference.bulk_ways(make, 2), inference.bulk_ways(make, 2, shared=True)
+    assert "64 at a time, 2 x 1 threads" in own
+    assert "64 at a time, 1 x 2 threads" in own
+    assert "64 at a time, 2 at once" in shared
+    assert len(own) == len(shared) == 2 * len(inference.BATCHES)
+    assert made.count((64, 1)) == 2 * 2
+
+
 def test_answers_that_differ_are_not_timed(images: NDArray[np.uint8]) -> None:
     def other(some: NDArray[np.uint8]) -> NDArray[np.float32]:
         found = answers(some)

@@ -19,7 +19,7 @@ RUNTIME = bundle.load(bundle.SHIPPED).runtime.read_bytes()
 NAMES = tuple("0123456789")
 
 
-def predictor(expected: int = 0) -> LiteRTPredictor:
+def predictor(expected: int | None = None) -> LiteRTPredictor:
     return LiteRTPredictor(RUNTIME, NAMES, cores=2, expected=expected)
 
 
@@ -41,23 +41,43 @@ def test_long_work_is_onnx_runtimes_and_answered_alike() -> None:
     np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
 
 
-def test_of_long_work_onnx_runtime_is_tried_for_single_images_too(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    threads: list[int] = []
+@pytest.fixture
+def threads_given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many threads ONNX Runtime is made with, each time that it is."""
+    given: list[int] = []
     made = many.runners
 
     def noted(runtime: bytes, size: int, classes: int, count: int, each: int, held_to: Any) -> Any:
-        threads.append(each)
+        given.append(each)
         return made(runtime, size, classes, count, each, held_to)
 
     monkeypatch.setattr(many, "runners", noted)
-    few, long = predictor(), predictor(ENDLESS)
-    for image in np.split(IMAGES[: 4 * runners.TURNS], 4 * runners.TURNS):
-        found, wanted = long.scores(image), few.scores(image)
+    return given
+
+
+def test_who_asks_for_one_image_again_and_again_may_be_answered_by_it(
+    threads_given: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "AGAIN", 20)
+    made, job = predictor(None), predictor(0)
+    before = 2 * runners.TURNS + 20 + 2 * runners.TURNS
+    for turn in range(before + runners.TURNS):
+        assert threads_given == ([] if turn < before else [2])
+        image = IMAGES[turn : turn + 1]
+        found, wanted = made.scores(image), job.scores(image)
         np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=0, atol=5e-6)
         np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
-    assert threads == [2]  # by the one that was told, once, with a thread for each core
+
+
+@pytest.mark.parametrize("expected", [0, ENDLESS])
+def test_in_a_job_what_is_sooner_decides_no_answer(
+    expected: int, threads_given: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "AGAIN", 20)
+    made = predictor(expected)
+    answers = [made.predict_proba(IMAGES[:1]) for _ in range(5 * runners.TURNS + 20)]
+    assert {answer.tobytes() for answer in answers} == {answers[0].tobytes()}
+    assert threads_given == []
 
 
 def test_a_call_with_many_images_is_long_work_without_being_told(

@@ -65,7 +65,7 @@ class Model:
         return hashlib.sha256(self.runtime).hexdigest()
 
     def predictor(self, cores: int, expected: int = 0) -> LiteRTPredictor:
-        """It, on so many cores, for about so many images."""
+        """It, on so many cores, for about so many images; who scores a row does not matter."""
         names, coverages = self.class_names, self.coverages
         return LiteRTPredictor(self.runtime, names, self.threshold, coverages, cores, expected)
 

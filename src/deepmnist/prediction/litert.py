@@ -2,7 +2,8 @@
 
 How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
 own, and a few are split between all cores only where that saves more than waking them costs, which
-is tried (runners.py). Long work is given to ONNX Runtime, where there is one (many.py).
+is tried (runners.py). Long work is given to ONNX Runtime, where there is one (many.py); a few
+images may be, where somebody has asked a thousand times.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ class LiteRTPredictor(ModelPredictor):
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
         cores: int | None = None,
-        expected: int = 0,
+        expected: int | None = None,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
         threshold, coverages: see rejection.py. cores: how many it may use; None for all.
-        expected: how many images there will be in all, where that is known before (many.py).
+        expected: how many images there will be in all, where that is known before (many.py). Then
+        nothing is tried: an answer does not depend on what was sooner.
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
@@ -113,7 +115,8 @@ class LiteRTPredictor(ModelPredictor):
         Waking other cores costs what the machine makes it cost: a virtual or busy one, more than
         their help is worth.
         """
-        if self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
+        known = self._expected is not None
+        if known or self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
             return self._runner(size, threads=1)
         return Soonest(self._ways(size))
 
@@ -122,12 +125,11 @@ class LiteRTPredictor(ModelPredictor):
         alone = self._runner(size, threads=1)
         yield alone
         yield self._runner(size, self._cores)
-        if self._is_long(size):  # ONNX Runtime's threads stay awake for a while
-            classes = len(self.class_names)
-            yield from many.runners(self._runtime, size, classes, 1, self._cores, held_to=alone)
+        classes = len(self.class_names)  # ONNX Runtime's threads stay awake for a while
+        yield from many.runners(self._runtime, size, classes, 1, self._cores, held_to=alone)
 
     def _is_long(self, images: int) -> bool:
-        return many.is_long(max(images, self._expected), self._runtime)
+        return many.is_long(max(images, self._expected or 0), self._runtime)
 
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)

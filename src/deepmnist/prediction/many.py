@@ -35,8 +35,8 @@ def runners(
 ) -> list[Runner]:
     """ONNX Runtime with a LiteRT file: `count`, of so many threads each.
 
-    None where it cannot be had, or disagrees with held_to: LiteRT with that file, for batches of
-    the same size.
+    An empty list where it cannot be had, or disagrees with held_to: LiteRT with that file, for
+    batches of the same size.
     """
     try:
         return [*_agreeing(runtime, size, classes, count, threads, held_to)]

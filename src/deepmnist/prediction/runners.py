@@ -19,6 +19,7 @@ from deepmnist.rejection import Scores
 
 TURNS = 8  # answers of each way, before one is chosen; who asks fewer times pays for one way only
 AGAIN = 1_000  # answers of the chosen one, before all have their turns again: machines have moods
+AT_FIRST = 2  # ways that are tried; one more each time after, since one may take long to make
 
 
 class Runner(Protocol):
@@ -30,12 +31,16 @@ class Runner(Protocol):
 
 
 class Soonest:
-    """Several runners as one: each answers a few times, then the soonest of them for long."""
+    """Several runners as one: each answers a few times, then the soonest of them for long.
+
+    Then all have their turns again, and one more that has had none.
+    """
 
     def __init__(self, ways: Iterator[Runner]) -> None:
         """ways: runners of one model and size, at least one, each made when its turn comes."""
         self._ways = ways
         self._made = [next(ways)]
+        self._tried = AT_FIRST  # ways, at most
         self._took: list[float] = []  # seconds, of those that had their turns already
         self._seconds: list[float] = []  # of each answer of the one whose turn it is
         self._turns = TURNS
@@ -53,6 +58,7 @@ class Soonest:
         """To the next; after the last, to the soonest; after that one's many answers, anew."""
         if self._turns == AGAIN:
             self.runner, self._turns = self._made[0], TURNS
+            self._tried += 1
         else:
             self._took.append(statistics.median(self._seconds))
             following = self._following()
@@ -65,6 +71,6 @@ class Soonest:
 
     def _following(self) -> Runner | None:
         place = len(self._took)
-        if place == len(self._made):
+        if place == len(self._made) < self._tried:
             self._made.extend(islice(self._ways, 1))
         return self._made[place] if place < len(self._made) else None
