@@ -17,19 +17,16 @@ Memory is the most that a process ever had mapped (VmHWM), of every worker. Linu
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from benchmarks import results
-from benchmarks.scale import held
+from benchmarks import apart, results
 from deepmnist import bundle, prediction
 from deepmnist.cluster import connection, job, local, on_ray
 from deepmnist.cluster.progress import Progress
@@ -55,12 +52,12 @@ def main(
     """Make, score, print, write benchmarks/results/cluster.json."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         source = Path(name) / "rows"
-        _apart(make, source, rows, data_dir)
+        apart.run(make, source, rows, data_dir)
         runs = _rounds(source, model, repeats)
         memory = []
         for count in memory_rows or [1_000_000, 10_000_000]:
             larger = Path(name) / f"rows-{count}"
-            _apart(make, larger, count, data_dir)
+            apart.run(make, larger, count, data_dir)
             memory.append({"rows": count, **_memory(larger, model)})
             print(f"{count:,} rows: {_told(memory[-1])}", flush=True)
     figures = {"rows": rows, "repeats": repeats, "runs": runs, "memory": memory, **_ratios(runs)}
@@ -142,7 +139,11 @@ def _scored(source: Path, model: Path, run: Callable[..., Any], at_once: int = 1
 
 
 def _figures(rows: int, seconds: float) -> dict[str, Any]:
-    return {"seconds": seconds, "rows_per_second": rows / seconds, "peak_bytes": held("VmHWM")}
+    return {
+        "seconds": seconds,
+        "rows_per_second": rows / seconds,
+        "peak_bytes": apart.held("VmHWM"),
+    }
 
 
 def _rounds(source: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]]:
@@ -157,7 +158,7 @@ def _rounds(source: Path, model: Path, repeats: int) -> dict[str, dict[str, Any]
     best: dict[str, dict[str, Any]] = {}
     for _ in range(repeats):
         for name, (way, *options) in ways.items():
-            found = _apart(way, source, model, *options)
+            found = apart.run(way, source, model, *options)
             print(f"{name}: {found['rows_per_second']:,.0f} rows/s", flush=True)
             if name not in best or found["rows_per_second"] > best[name]["rows_per_second"]:
                 best[name] = found
@@ -180,9 +181,9 @@ def _ratios(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 def _memory(source: Path, model: Path) -> dict[str, Any]:
     """The most that one process held, and that each of two workers did."""
-    found = {"local_peak_bytes": _apart(in_one_process, source, model, 0)["peak_bytes"]}
+    found = {"local_peak_bytes": apart.run(in_one_process, source, model, 0)["peak_bytes"]}
     if connection.installed():
-        found |= _apart(on_watched_workers, source, model)
+        found |= apart.run(on_watched_workers, source, model)
     return found
 
 
@@ -202,7 +203,7 @@ def on_watched_workers(source: Path, model: Path) -> dict[str, int]:
     ):
         shown = Watching(begun.manifest.weight, begun.manifest.parts)
         on_ray.run(begun, shown, None, 2)
-    return {"worker_peak_bytes": max(peaks.values()), "driver_peak_bytes": held("VmHWM")}
+    return {"worker_peak_bytes": max(peaks.values()), "driver_peak_bytes": apart.held("VmHWM")}
 
 
 def _workers() -> dict[int, int]:
@@ -224,13 +225,6 @@ def _told(figures: dict[str, Any]) -> str:
     return ", ".join(
         f"{name.removesuffix('_bytes')} {at / MIB:,.0f} MiB" for name, at in peaks.items()
     )
-
-
-def _apart(function: Any, *arguments: Any) -> Any:
-    """The function's result from a process of its own, that nothing before it has filled."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
-        return process.submit(function, *arguments).result()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every measurement there is, one after another: hours. Killed at any moment, it goes on.
+"""Every measurement that needs no more than MNIST: hours. Killed at any moment, it goes on.
 
     python -m benchmarks.full [--folder runs/bench]
 
@@ -20,6 +20,8 @@ from deepmnist import recipes as named
 BASELINE = 3  # seeds of the published tutorial
 # The sooner a fault shows the better.
 OTHERS = ("startup", "exports", "serve", "soak", "limits", "scale", "plan", "inference", "kills")
+# These are run by themselves: they need other people's pictures, Ray, or as long as one likes.
+BY_THEMSELVES = ("reader", "cluster", "workers", "fuzz")
 
 
 def main(

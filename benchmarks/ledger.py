@@ -1,11 +1,12 @@
 """What has been measured already, in a folder: the finished is taken as it is, the rest goes on.
 
-FOLDER/RECIPE-SEED-FINGERPRINT/          a run of `deepmnist train`, finished or not
-FOLDER/published-SEED-FINGERPRINT.json   a run of the tutorial as published
-FOLDER/NAME-FINGERPRINT.json             what another benchmark wrote
+FOLDER/RECIPE-SEED-FINGERPRINT/              a run of `deepmnist train`, finished or not
+FOLDER/published-SEED-DAY-FINGERPRINT.json   a run of the tutorial as published
+FOLDER/NAME-FINGERPRINT.json                 what another benchmark wrote
 
 The fingerprint (fingerprint.py) keeps figures of other code, configurations, versions or machines
-from being taken for today's; a new one simply lies beside the old. A run that goes on after a kill
+from being taken for today's; a new one simply lies beside the old. The tutorial, to which all times
+are held, is run anew each day: a shared machine has its moods. A run that goes on after a kill
 traces once more and counts it, so that no kill flatters a time. Delete the folder to begin anew.
 """
 
@@ -16,6 +17,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -50,7 +52,7 @@ def alone(folder: Path) -> Iterator[None]:
 def published(seed: int, folder: Path) -> dict[str, Any]:
     """What benchmarks/tutorial_v1.py prints for `seed`: seconds and test result."""
     mark = fingerprint.of(seed, ["benchmarks.tutorial_v1"], fingerprint.BESIDE_TRAINING)
-    path = folder / f"published-{seed}-{mark}.json"
+    path = folder / f"published-{seed}-{time.strftime('%Y-%m-%d')}-{mark}.json"
     if not path.exists():
         command = [sys.executable, "-m", "benchmarks.tutorial_v1", "--seed", str(seed)]
         atomic.write(path, _run(command).splitlines()[-1])

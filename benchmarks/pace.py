@@ -9,13 +9,15 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import classification, images, machine, pictures, reader
+from benchmarks import apart
+from deepmnist import classification, images, pictures, prediction, reader
 from deepmnist.prediction import Predictor
 
 TURNS = 7
@@ -30,18 +32,15 @@ FIRST = 1_000  # pictures after which memory is looked at first
 Grey = NDArray[np.uint8]
 
 
-def measure(predictor: Predictor, pictures_for_memory: int = 0) -> dict[str, Any]:
-    """Rates and times; memory over so many pictures where a number is given."""
+def measure(predictor: Predictor) -> dict[str, Any]:
+    """Rates and times."""
     crops = [("crop", jpeg(crop(number))) for number in range(CROPS)]
-    figures = {
+    return {
         "images_per_second": _images_per_second(predictor),
         "crop_pixels": CROP_SIDE,
         "crops_per_second": CROPS / median_s(lambda: [*classification.classify(predictor, crops)]),
         "photo": _photo(predictor),
     }
-    if pictures_for_memory:
-        figures["memory"] = memory(predictor, pictures_for_memory)
-    return figures
 
 
 def median_s(work: Callable[[], Any]) -> float:
@@ -92,17 +91,21 @@ def decode(content: bytes) -> Grey:
     return pictures.decode_reduced(content, "photo", reader.WORK_SIDE).grey
 
 
-def memory(predictor: Predictor, count: int) -> dict[str, int | None]:
-    """Peak bytes of this process after the first crops, and after so many."""
+def memory(model: Path, count: int) -> dict[str, int]:
+    """Bytes that this process, which did nothing else, holds after the first crops and after all.
+
+    What it holds then, not the most that it ever held: a peak of before would hide what grows.
+    """
+    predictor = prediction.load(model)
     contents = [jpeg(crop(number)) for number in range(10)]
     answers = classification.classify(
         predictor, (("crop", contents[number % 10]) for number in range(count))
     )
-    first = None
+    first = 0
     for number, _ in enumerate(answers, start=1):
         if number == min(FIRST, count):
-            first = machine.peak_memory_bytes()
-    return {"pictures": count, "peak_after_first": first, "peak": machine.peak_memory_bytes()}
+            first = apart.held("VmRSS")
+    return {"pictures": count, "held_after_first": first, "held": apart.held("VmRSS")}
 
 
 # ---- pictures -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
     pip install 'deepmnist[bench]'
     python -m benchmarks.reader WILD [--model BUNDLE] [--mistakes FOLDER] [--most 20]
 
-WILD is a folder with labels.csv (wild.py says what is in it). Nothing is learnt from it. Single
+WILD is a folder with labels.csv (wild.py says what is in it). No net is trained on it. Single
 digits, lines, sudokus and what is no digit are scored apart, by kind and by source, each with its
 95 % interval; contenders.py tells how each reader is set. A picture that a reader refuses is read
 as nothing. Milliseconds are of one picture after the other, decoding left out. pace.py times ours
@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import contenders, pace, results, scores
+from benchmarks import apart, contenders, pace, results, scores
 from benchmarks.contact import Mistake, contact_sheet
 from benchmarks.contenders import Answer, Contender, Grey, Ours
 from benchmarks.wild import SINGLES, Row, rows, sample
@@ -65,7 +65,9 @@ def main(
         _print(contender.name, figures["readers"][contender.name])
     if mistakes:
         annotate([row for row in known if row.kind == "line"], predictor, mistakes)
-    figures["pace"] = pace.measure(predictor, memory)
+    figures["pace"] = pace.measure(predictor)
+    if memory:
+        figures["pace"]["memory"] = apart.run(pace.memory, model, memory)
     print(figures["pace"])
     for name, why in missing.items():
         print(f"{name} is left out: {why}")

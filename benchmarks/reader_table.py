@@ -106,7 +106,7 @@ def _pace(pace: Figures) -> str:
         f"{images['prepared']:,.0f} images/s."
     )
     memory = pace.get("memory")
-    if memory and memory["peak"]:
-        grown = (memory["peak"] - memory["peak_after_first"]) / 2**20
+    if memory:
+        grown = (memory["held"] - memory["held_after_first"]) / 2**20
         text += f" Over {memory['pictures']:,} pictures memory grows by {grown:.0f} MiB."
     return text

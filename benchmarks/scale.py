@@ -16,13 +16,11 @@ which traces. Linux only, for what /proc says of memory:
 
 from __future__ import annotations
 
-import multiprocessing
 import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,7 +30,7 @@ import typer
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from benchmarks import results
+from benchmarks import apart, results
 from deepmnist import recipes
 from deepmnist.contract import SIDE
 from deepmnist.data import Dataset, load, shard, split_validation
@@ -42,7 +40,6 @@ CHUNK = 10_000  # images made at once
 CHANGES = {"rotation_deg": 10.0, "shift_px": 2.0, "scale": 0.1, "shear": 0.1}
 LAYOUTS = ("npy", "shards")
 LOOK_S = 0.02  # between two looks at the memory
-KIB = 1_024
 GIB = 2**30
 
 
@@ -62,12 +59,12 @@ def main(
         }
         for size in images:
             started = time.perf_counter()
-            _apart(make, places[size, "npy"], size, data_dir)
-            _apart(shard, places[size, "npy"], places[size, "shards"])
+            apart.run(make, places[size, "npy"], size, data_dir)
+            apart.run(shard, places[size, "npy"], places[size, "shards"])
             print(f"{size:,} images made in {time.perf_counter() - started:.0f} s", flush=True)
         for _ in range(repeats):
             for (size, layout), place in places.items():
-                run = _apart(train, place, recipe, steps)
+                run = apart.run(train, place, recipe, steps)
                 found.setdefault((size, layout), []).append(run)
                 print(f"{size:,} images, {layout}: {_told(run)}", flush=True)
     runs = [
@@ -96,13 +93,6 @@ def growth(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         times = [run["microseconds_per_image"] for run in runs if run["layout"] == layout]
         found[layout] = max(times[1:], default=times[0]) / times[0] - 1
     return found
-
-
-def _apart(function: Any, *arguments: Any) -> Any:
-    """The function's result from a process of its own, that nothing before it has filled."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
-        return process.submit(function, *arguments).result()
 
 
 def make(folder: Path, size: int, data_dir: Path | None) -> None:
@@ -183,12 +173,12 @@ class Memory:
 
     def stage(self, name: str) -> None:
         """Keep what is held now under a name."""
-        self._stages[name] = {"anonymous": held("RssAnon"), "file": held("RssFile")}
+        self._stages[name] = {"anonymous": apart.held("RssAnon"), "file": apart.held("RssFile")}
 
     def figures(self) -> dict[str, Any]:
         """The peaks, bytes, and what was held at each stage."""
         return {
-            "peak_resident_bytes": held("VmHWM"),
+            "peak_resident_bytes": apart.held("VmHWM"),
             "peak_anonymous_bytes": self._most["anonymous"],
             "peak_file_bytes": self._most["file"],
             "stages": self._stages,
@@ -196,15 +186,8 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._over.wait(LOOK_S):
-            self._most["anonymous"] = max(self._most["anonymous"], held("RssAnon"))
-            self._most["file"] = max(self._most["file"], held("RssFile"))
-
-
-def held(what: str) -> int:
-    """A line of /proc/self/status, bytes: VmHWM, RssAnon, RssFile."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    line = next(line for line in lines if line.startswith(f"{what}:"))
-    return int(line.split()[1]) * KIB
+            self._most["anonymous"] = max(self._most["anonymous"], apart.held("RssAnon"))
+            self._most["file"] = max(self._most["file"], apart.held("RssFile"))
 
 
 def _figures(trainings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import markdown
+from deepmnist import machine
 from deepmnist.cluster.records import IMAGE, PART_WEIGHT, PICTURE, READ
 
 Figures = dict[str, Any]
@@ -41,6 +42,7 @@ def written(
         _text(_workers(cluster)) if cluster else "",
         _text(_plan(plan)) if plan else "",
         _text(_training(scale)) if scale else "",
+        _text(_grounds([cluster, plan, reader, scale])),
     ]
     return "\n\n".join(part for part in parts if part) + "\n" if any(parts) else "Not measured.\n"
 
@@ -130,6 +132,16 @@ def _training(scale: Figures) -> str:
             f"{max(run['peak_resident_bytes'] for run in runs) / GIB:.2f} GiB resident"
         )
     return f"`{scale['recipe']}` trains {'; '.join(told)}."
+
+
+def _grounds(measured: list[Figures | None]) -> str:
+    """Where and when: each benchmark's machine and day."""
+    told = [
+        f"{each['benchmark']}: {machine.named(each['machine'])}, {each['date']}"
+        for each in measured
+        if each
+    ]
+    return f"Measured by {'; '.join(told)}." if told else ""
 
 
 def _text(text: str) -> str:

@@ -80,7 +80,7 @@ def _paragraphs(found: Figures, folder: Path) -> list[str]:
     for name, sentence in SENTENCES.items():
         if figures := _read(folder / f"{name}.json"):
             where = here if name in OF_ANY_MACHINE else machine.named(figures["machine"])
-            told.setdefault(where, []).append(sentence(figures))
+            told.setdefault(where, []).append(_dated(sentence(figures), figures, found))
     notes = " ".join(f"{mark} {ground}." for ground, mark in _marks(found).items())
     paragraphs = (
         " ".join(sentences if where == here else [f"On {where}:", *sentences])
@@ -88,6 +88,12 @@ def _paragraphs(found: Figures, folder: Path) -> list[str]:
     )
     texts = filter(None, [notes, *paragraphs])
     return [textwrap.fill(each, WIDTH, break_on_hyphens=False) for each in texts]
+
+
+def _dated(sentence: str, figures: Figures, newest: Figures) -> str:
+    """The sentence with its day, where that is not the newest recipe's."""
+    day = figures["date"]
+    return sentence if day == newest["date"] else f"{sentence.removesuffix('.')} ({day})."
 
 
 def reading(folder: Path = results.FOLDER) -> str:
@@ -163,8 +169,16 @@ def _batches(values: Figures) -> str:
 
 def _elsewhere(values: Figures, figures: Figures) -> str:
     """On what ground a recipe was measured, where that is not the newest ones'."""
-    pairs = zip(_ground({**figures, **values}), _ground(figures), strict=True)
+    merged = {**figures, **values}
+    pairs = zip(_ground(merged) + _beside(merged), _ground(figures) + _beside(figures), strict=True)
     return "; ".join(own for own, newest in pairs if own != newest)
+
+
+def _beside(figures: Figures) -> tuple[str, ...]:
+    """The tutorial's time in the same run: nothing where it is not known."""
+    baseline = figures.get("baseline")
+    seconds = baseline["train_seconds"]["mean"] if baseline else 0
+    return (f"the tutorial took {seconds:,.1f} s" if baseline else "",)
 
 
 def _row(label: str, values: Figures) -> tuple[str, ...]:
@@ -197,7 +211,7 @@ def _startup(figures: Figures) -> str:
     return (
         f"A whole `deepmnist train` takes {train['outside_training_seconds']:.1f} s more: loading "
         "TensorFlow and the data, validating, testing, the model, the report. `deepmnist --help` "
-        f"takes {shortest['median_seconds']:.2f} s and a cold `deepmnist predict one.png` "
+        f"takes {shortest['median_seconds']:.2f} s, and `deepmnist predict one.png`, all of it, "
         f"{figures['predict_one_png']['median_seconds']:.2f} s."
     )
 

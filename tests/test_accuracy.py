@@ -33,7 +33,7 @@ def corpus() -> deepmnist.Corpus:
 @needs_mnist
 def test_the_default_recipe_reads_99_of_100(trained: deepmnist.Result) -> None:
     # One seed: three standard deviations below the mean that benchmarks/results/recipes.json holds.
-    assert 0.987 <= trained.test_accuracy < 0.998  # more in a second would be a leak
+    assert 0.988 <= trained.test_accuracy < 0.998  # more in a second would be a leak
 
 
 @needs_mnist

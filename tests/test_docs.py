@@ -1,5 +1,6 @@
 """README and docs: links lead somewhere, Python blocks run, measured figures come from JSON."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import results, tables
+from deepmnist import recipes
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
@@ -49,6 +51,16 @@ def test_the_readme_names_both_commands_and_fits_two_screens() -> None:
     assert "make train" in text
     assert "make test" in text
     assert len(text.splitlines()) <= TWO_SCREENS
+
+
+MEASURED = json.loads((results.FOLDER / "recipes.json").read_text())["recipes"]
+
+
+@pytest.mark.parametrize("name", [name for name in MEASURED if "configuration" in MEASURED[name]])
+def test_what_was_measured_of_a_recipe_is_of_the_recipe_as_it_is(name: str) -> None:
+    config = recipes.RECIPES[name]
+    measured = recipes.checked(MEASURED[name]["configuration"])  # fields of later days by default
+    assert recipes.difference(measured, config) == ""
 
 
 @pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)

@@ -78,7 +78,7 @@ def fast(
 def balanced(
     image: keras.KerasTensor, classes: int, dropout: float, seeds: Iterator[int], dtype: str
 ) -> keras.KerasTensor:
-    """Edges again, twice as many and of all the picture; where each begins to count is learned."""
+    """Edges again, twice as many, of all but a margin; where each begins to count is learned."""
     x = _edges(image, dtype, margin=1, side=3, directions=16)  # (n, 12, 12, 16)
     x = _rectified(x, 1, dtype)
     x = _block(x, 64, 3, 2, seeds, dtype)  # (n, 5, 5, 64)

@@ -1,9 +1,10 @@
 """Batch normalisation by TensorFlow's one fused operation.
 
 Keras' own layer spells it out in a dozen small operations, which on a processor take a third of a
-step; the fused one takes next to nothing (docs/experiments.md). No scale is learned: a ReLU and
-another layer's weights follow, which scale as well. Statistics are those of the batch at hand;
-where several workers share it, synchronized.py takes them over all of it.
+step; the fused one takes next to nothing (docs/experiments.md). No scale is learned: where a ReLU
+and another layer's weights follow, those scale as well; `tiny`, of SiLU, has no weights to spare.
+Statistics are those of the batch at hand; where several workers share it, synchronized.py takes
+them over all of it.
 """
 
 from __future__ import annotations

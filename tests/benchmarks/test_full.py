@@ -33,8 +33,12 @@ def test_every_benchmark_and_every_recipe_is_measured(
     monkeypatch.setattr(inference, "PEERS", ("json",))
     full.main(tmp_path)
     assert {*measured} == {*full.OTHERS, *named.RECIPES}
-    modules = {path.stem for path in Path(full.__file__).parent.glob("*.py")}
-    assert {*full.OTHERS} <= modules
+
+
+def test_every_benchmark_that_writes_figures_is_known() -> None:
+    modules = Path(full.__file__).parent.glob("*.py")
+    writing = {path.stem for path in modules if "results.write(" in path.read_text()}
+    assert writing == {"recipes", *full.OTHERS, *full.BY_THEMSELVES}
 
 
 def test_what_is_left_out_is_said_when_the_rest_is_done(

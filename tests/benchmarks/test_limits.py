@@ -41,6 +41,15 @@ def test_a_recipe_s_figures_agree_with_each_other(figures: dict) -> None:
     assert {*learning} <= {row["layer"] for row in profile["layers"]}
 
 
+SHOWN = json.loads((results.FOLDER / "limits.json").read_text())["recipes"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_shares_that_are_shown_are_of_the_nets_as_they_are(name: str) -> None:
+    net = model.build(recipes.configure(name), 10)
+    assert SHOWN[name]["flops_per_image_step"] == flops.step(net)
+
+
 def test_a_taught_net_s_step_is_measured_without_its_teacher(figures: dict) -> None:
     narrow = model.build(recipes.configure("distilled"), 10)
     assert figures["recipes"]["distilled"]["flops_per_image_step"] == flops.step(narrow)

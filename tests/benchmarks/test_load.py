@@ -43,7 +43,7 @@ def test_a_paced_run_keeps_its_rate(service: Running) -> None:
     started = time.perf_counter()
     outcome = load.run(service.port, serve.as_bytes(IMAGES), 4, 0.5, rate=20)
     assert time.perf_counter() - started < 5
-    assert len(outcome.latencies) <= 11
+    assert 2 <= len(outcome.latencies) <= 11  # of ten; a busy machine answers fewer
 
 
 def test_an_answer_that_is_not_200_ends_the_run(service: Running) -> None:

@@ -6,18 +6,28 @@ from typing import Any
 
 from benchmarks import scale_table
 
+
+def ground(benchmark: str) -> dict[str, Any]:
+    """What every file of figures tells of where and when."""
+    machine = {"processor": "Abacus", "cores": 2, "system": "Linux x86_64"}
+    return {"benchmark": benchmark, "date": "2026-11-24", "machine": machine}
+
+
 CLUSTER: dict[str, Any] = {
+    **ground("cluster"),
     "runs": {"ray_one_worker": {"rows_per_second": 10_000.0}},
     "two_workers_over_one": 1.93,
     "memory": [{"local_peak_bytes": 2**29, "worker_peak_bytes": 2**30}],
 }
 READER: dict[str, Any] = {
+    **ground("reader"),
     "pace": {
         "crops_per_second": 500.0,
         "photo": {"milliseconds": 100.0, "milliseconds_decoding": 20.0},
-    }
+    },
 }
 PLAN: dict[str, Any] = {
+    **ground("plan"),
     "bytes_per_piece": 10.0,
     "pieces_planned_per_second": 27_777.78,
     "pieces_read_per_second": 138_888.9,
@@ -55,9 +65,17 @@ def test_training_is_told_by_layout() -> None:
         for layout in ("npy", "shards")
         for n in (60_000, 600_000)
     ]
-    text = " ".join(scale_table.written(None, None, None, {"recipe": "fast", "runs": runs}).split())
+    figures = {**ground("scale"), "recipe": "fast", "runs": runs}
+    text = " ".join(scale_table.written(None, None, None, figures).split())
     assert "from one mapped file of 600,000 images at 49 µs an image, 16 MB/s" in text
     assert "from shards of 600,000 images" in text
+
+
+def test_where_and_when_each_figure_was_measured_is_told() -> None:
+    text = " ".join(scale_table.written(CLUSTER, None, READER, None).split())
+    assert text.endswith(
+        "Measured by cluster: Abacus, 2 cores, 2026-11-24; reader: Abacus, 2 cores, 2026-11-24."
+    )
 
 
 def test_what_has_not_been_measured_is_not_told() -> None:

@@ -105,6 +105,29 @@ def test_recipes_of_another_machine_share_a_note_that_names_it(tmp_path: Path) -
     )
 
 
+def test_a_recipe_measured_beside_another_run_of_the_tutorial_tells_its_time(
+    tmp_path: Path,
+) -> None:
+    def baseline(seconds: float) -> dict[str, Any]:
+        return {"test_accuracy": spread(0.9866, None, 1), "train_seconds": spread(seconds, None, 1)}
+
+    recipes = {
+        "fast": recipe(0.99, 1.0, baseline=baseline(170.0)),
+        "accurate": recipe(0.9965, 200.0, baseline=baseline(166.54)),
+    }
+    write(tmp_path, "recipes", recipes=recipes, baseline=baseline(170.0))
+    fast, accurate = tables.measured(tmp_path).splitlines()[4:6]
+    assert "¹" not in fast
+    assert "215,194 parameters¹ |" in accurate
+    assert "\n\n¹ the tutorial took 166.5 s.\n\n" in tables.measured(tmp_path)
+
+
+def test_a_sentence_of_another_day_says_so(folder: Path) -> None:
+    write(folder, "kills", times=20, kills=48, equal=19, date="2026-11-20")
+    told = " ".join(tables.measured(folder).split())
+    assert "ended with the same weights, bit for bit (2026-11-20)." in told
+
+
 def test_sentences_of_another_machine_are_a_paragraph_of_their_own(folder: Path) -> None:
     other = {"processor": "Slide rule", "vectors": "none", "cores": 2}
     write(folder, "kills", times=20, kills=48, equal=19, machine=other)
@@ -178,7 +201,7 @@ def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
     text = " ".join(tables.measured(folder).split())
     for sentence in (
         "takes 6.1 s more",
-        "`deepmnist --help` takes 0.10 s and a cold `deepmnist predict one.png` 0.32 s.",
+        "`deepmnist --help` takes 0.10 s, and `deepmnist predict one.png`, all of it, 0.32 s.",
         "Of 20 runs killed with `kill -9` at random moments, 48 times in all, and resumed, 19",
         "a training step reaches: `fast` 41 %, `tiny` 10 %.",
         "`fast` on 60,000, 6,000,000 memory-mapped images takes 52, 54 µs an image and at most 1"

@@ -50,9 +50,7 @@ def test_a_file_of_something_else_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("format", ["litert", "onnx"])
-def test_a_file_cut_short_or_with_flipped_bytes_is_refused_or_still_runs(
-    exported, tmp_path: Path, format: str
-) -> None:
+def test_a_file_cut_short_is_refused(exported, tmp_path: Path, format: str) -> None:
     content = exported(format).path.read_bytes()
     path = tmp_path / f"m{ENDINGS[format]}"
     for cut in (8, 100, len(content) // 2, len(content) - 1):
