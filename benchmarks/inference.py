@@ -43,7 +43,7 @@ from deepmnist.prediction import LiteRTPredictor, usable_cores
 NETS = ["fast", "distilled", "tutorial"]
 PRODUCT = "deepmnist"  # LiteRTPredictor.predict_proba
 ENDLESS = 10**9  # images, long work for any net
-ACQUAINTED = 2_500  # answers to one image after which the product has tried all its ways
+ACQUAINTED = 125  # turns of one image after which the product has tried all its ways
 TOLERANCE = 1e-4  # largest difference of two runtimes' probabilities
 BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fastest at
 TRIALS, TRIAL_IMAGES = 5, 4_096
@@ -129,7 +129,7 @@ def _of_one_image(
     """
     chosen = {PRODUCT: _product(litert)}
     for _ in range(ACQUAINTED):
-        _seconds(chosen[PRODUCT], image, pause_s)
+        one_image_us(chosen[PRODUCT], image, pause_s)
     for runtime, some in ways.items():
         chosen[runtime] = some[quickest(some, image, pause_s)]
     check_agreement([*chosen.values()], image)

@@ -81,6 +81,18 @@ def test_nets_of_edges_see_all_but_a_margin(recipe: str, margin: int) -> None:
     assert not np.array_equal(net(bare), net(image))
 
 
+def test_windows_average_what_is_found_at_four_corners() -> None:
+    net = model.build(recipes.configure("distilled"), 10)
+    dense, readout = net.get_layer("dense"), net.get_layer("logits")
+    readout.kernel.assign(np.random.default_rng(0).normal(size=readout.kernel.shape))
+    image = np.random.default_rng(1).random((3, 28, 28), np.float32)
+    seen = keras.Model(net.input, net.get_layer("relu4").output)(image).numpy()  # (3, 5, 5, 64)
+    corners = [seen[:, down : down + 4, right : right + 4] for down in (0, 1) for right in (0, 1)]
+    sums = [np.tensordot(corner, dense.kernel, 3) + dense.bias for corner in corners]
+    found = np.mean(np.maximum(sums, 0), axis=0)  # (3, 64)
+    np.testing.assert_allclose(net(image), found @ readout.kernel + readout.bias, atol=1e-4)
+
+
 def test_tutorial_starts_as_the_text_says() -> None:
     net = model.build(recipes.configure("tutorial"), 10)
     for layer in net.layers:

@@ -79,7 +79,8 @@ TOO_HIGH = {
     "seed": (2**31, "<= 2147483647"),
 }
 CHOICES = {
-    "architecture": "must be one of tutorial, fast, balanced, accurate, wide, narrow, reader, tiny",
+    "architecture": "must be one of "
+    "tutorial, fast, balanced, accurate, wide, windows, reader, tiny",
     "optimizer": "must be one of adam, muon",
     "schedule": "must be one of constant, one_cycle",
     "views": "must be one of 1, 5",

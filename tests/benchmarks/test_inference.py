@@ -1,5 +1,6 @@
 """Runtimes side by side: every image is answered, answers must agree, ratios are as they say."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks import inference
+from benchmarks import inference, results
+from deepmnist import recipes
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,12 @@ def answers(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 def fill(images: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
     assert len(images) == len(into) == 8
     into[:] = answers(images)
+
+
+def test_what_is_shown_was_measured_with_the_nets_as_they_are() -> None:
+    shown = json.loads((results.FOLDER / "inference.json").read_text())
+    now = {name: recipes.RECIPES[name].architecture for name in shown["nets"]}
+    assert shown["architectures"] == now
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -51,8 +51,8 @@ def test_the_shares_that_are_shown_are_of_the_nets_as_they_are(name: str) -> Non
 
 
 def test_a_taught_net_s_step_is_measured_without_its_teacher(figures: dict) -> None:
-    narrow = model.build(recipes.configure("distilled"), 10)
-    assert figures["recipes"]["distilled"]["flops_per_image_step"] == flops.step(narrow)
+    windows = model.build(recipes.configure("distilled"), 10)
+    assert figures["recipes"]["distilled"]["flops_per_image_step"] == flops.step(windows)
 
 
 def test_every_net_that_a_recipe_trains_is_measured_once() -> None:

@@ -55,6 +55,7 @@ def by_onnx_runtime(file: bytes) -> list[NDArray[np.float32]]:
 FILES = {
     "crops and pools": lambda: litert.convert(net("fast"), 1.3),
     "normalises, with and without padding": lambda: litert.convert(net("accurate"), 1.3),
+    "averages windows": lambda: litert.convert(net("distilled"), 1.3),
     "averages nets over views": lambda: litert.convert(
         ensemble.average([net("fast", 0), net("fast", 1)], views=5), 1.3
     ),

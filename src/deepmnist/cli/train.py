@@ -52,7 +52,7 @@ def train(
         str | None, Option(help="Ray cluster for --parallel: auto or host:port.")
     ] = None,
     architecture: Annotated[
-        str | None, _setting("Network: fast, balanced, accurate, wide, narrow, tiny or tutorial.")
+        str | None, _setting("Network: fast, balanced, accurate, wide, windows, tiny or tutorial.")
     ] = None,
     epochs: Annotated[float | None, _setting("Passes over the training images.")] = None,
     steps: Annotated[int | None, _setting("Updates, instead of epochs.")] = None,
