@@ -63,6 +63,7 @@ def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpr
         "FULLY_CONNECTED",
         "LOGISTIC",
         "MAX_POOL_2D",
+        "MEAN",
         "MUL",
         "RELU",
         "RESHAPE",
