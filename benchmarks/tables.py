@@ -176,9 +176,9 @@ def _elsewhere(values: Figures, figures: Figures) -> str:
 
 def _beside(figures: Figures) -> tuple[str, ...]:
     """The tutorial's time in the same run: nothing where it is not known."""
-    baseline = figures.get("baseline")
-    seconds = baseline["train_seconds"]["mean"] if baseline else 0
-    return (f"the tutorial took {seconds:,.1f} s" if baseline else "",)
+    if baseline := figures.get("baseline"):
+        return (f"the tutorial took {baseline['train_seconds']['mean']:,.1f} s",)
+    return ("",)
 
 
 def _row(label: str, values: Figures) -> tuple[str, ...]:

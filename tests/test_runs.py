@@ -447,8 +447,8 @@ def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) 
 
 
 def test_a_given_teacher_s_members_are_not_trained_at_once(tmp_path, finished) -> None:
-    config = {**json.loads((finished.folder / runfolder.RECORD).read_bytes())["config"]}
-    config |= {"teacher": "accurate", "teaching": 1.0}
+    own = json.loads((finished.folder / runfolder.RECORD).read_bytes())["config"]
+    config = {**own, "teacher": "accurate", "teaching": 1.0}
     given = {"path": str(finished.bundle), "sha256": "0" * 64}
     folder = unfinished(finished, tmp_path / "run", config=config, teacher=given)
     with pytest.raises(ConfigError, match=r"--parallel trains .*, and fast has one net"):
