@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from scipy.ndimage import shift
 
 from deepmnist import ensemble, model, recipes
 from deepmnist.export import litert
@@ -59,11 +60,11 @@ def test_its_logits_are_the_logarithm_of_that_mean(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_of_five_views_it_is_the_mean_over_images_moved_by_a_pixel(
+def test_of_five_views_it_is_the_mean_over_images_moved_a_pixel_and_a_half_pixel_across(
     three: list[keras.Model], count: int
 ) -> None:
-    paper = np.pad(IMAGES, ((0, 0), (1, 1), (1, 1)))
-    moved = [paper[:, y : y + 28, x : x + 28] for y, x in ((1, 1), (2, 1), (0, 1), (1, 2), (1, 0))]
+    turns = [(0.5, 1), (-1, 0.5), (-0.5, -1), (1, -0.5)]  # a quarter turn from each to the next
+    moved = [IMAGES, *(shift(IMAGES, (0, *turn), order=1) for turn in turns)]  # bilinear
     apart = [probabilities(net(view).numpy()) for net in three[:count] for view in moved]
     together = probabilities(ensemble.average(three[:count], views=5)(IMAGES).numpy())
     np.testing.assert_allclose(together, np.mean(apart, axis=0), atol=1e-6)
