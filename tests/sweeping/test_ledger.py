@@ -79,6 +79,15 @@ def test_a_record_that_was_removed_is_a_trial_to_do(tmp_path: Path) -> None:
     assert book.begin() is None
 
 
+def test_a_trial_done_again_has_no_checkpoints_of_the_values_it_had(tmp_path: Path) -> None:
+    book = opened(tmp_path)
+    book.begin()
+    (records.trial_folder(tmp_path, 1) / "checkpoints").mkdir(parents=True)
+    records.trial_file(tmp_path, 1).unlink()
+    opened(tmp_path).begin()
+    assert not records.trial_folder(tmp_path, 1).exists()
+
+
 def test_a_trial_that_fails_or_is_lost_is_a_result(tmp_path: Path) -> None:
     book = opened(tmp_path)
     book.begin(), book.begin()

@@ -74,6 +74,7 @@ class Ledger:
             trial = Trial(
                 number=number, values=search.suggest(self.space, self.trials.values(), number)
             )
+            self._drop_checkpoints(trial)  # where its record was removed: of other values
             self._put(trial)
         else:
             return None
