@@ -28,6 +28,7 @@ from deepmnist import (
     runs,
     training,
 )
+from deepmnist.cluster import lock
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import Corpus, Dataset
 from deepmnist.errors import (
@@ -76,6 +77,7 @@ def test_a_run_leaves_everything_the_folder_promises(finished: runfolder.Result)
         "bundle",
         "report.html",
         "result.json",
+        ".lock",
     }
 
 
@@ -193,7 +195,7 @@ def test_what_a_killed_writer_left_is_swept_on_resuming(tmp_path, monkeypatch) -
         runs.train(corpus(), out=tmp_path / "run", **QUICK)
     monkeypatch.undo()
     runs.resume(tmp_path / "run", corpus(), quiet=True)
-    assert not list((tmp_path / "run").glob(".*"))
+    assert not list((tmp_path / "run").glob(".*.part"))
 
 
 def test_a_full_disk_stops_the_run_and_leaves_the_last_good_checkpoint(
@@ -437,6 +439,18 @@ def unfinished(run: runfolder.Result, folder: Path, **changes: Any) -> Path:
     folder.mkdir()
     (folder / runfolder.RECORD).write_text(json.dumps({**record, **changes}))
     return folder
+
+
+def test_a_run_that_another_command_has_is_left_as_it_is(tmp_path, finished) -> None:
+    folder = unfinished(finished, tmp_path / "run")
+    of_a_worker = folder / "members" / "01" / "checkpoints"
+    of_a_worker.mkdir(parents=True)
+    with (
+        lock.held(folder),
+        pytest.raises(RunError, match=r"another command is writing .*run; wait"),
+    ):
+        runs.resume(folder, corpus(), quiet=True)
+    assert of_a_worker.exists()
 
 
 def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) -> None:

@@ -6,6 +6,7 @@ and writes. What was asked for and whether it may be is runs.py's business.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from deepmnist import (
     runfolder,
     teaching,
 )
+from deepmnist.cluster import lock
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import Corpus, split_validation
@@ -41,10 +43,15 @@ class Crew:
 
 
 def complete(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Result:
-    """Bring the run to its end from wherever it is, and say how to go on where it is stopped."""
+    """Bring the run to its end from wherever it is, and say how to go on where it is stopped.
+
+    RunError where another command has the run.
+    """
     again = f"deepmnist train --resume {folder}"
+    advice = f"continue, on as many workers or others, with: {again}"
     try:
-        with crew.workers.watched(f"continue, on as many workers or others, with: {again}"):
+        with ExitStack() as ours, crew.workers.watched(advice):
+            joint.by_chief(crew.workers, lambda: ours.enter_context(lock.held(folder)))
             return _run(folder, record, corpus, crew)
     except KeyboardInterrupt:
         crew.screen.message(f"Stopped. Continue with: {again}")

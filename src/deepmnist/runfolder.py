@@ -7,6 +7,7 @@ RUN/teacher/        the run, complete in itself, that made the teacher, where th
 RUN/bundle/         the trained model
 RUN/report.html     for people
 RUN/result.json     for programs; written last, so that where it is, the run is complete
+RUN/.lock           who holds it has the run (cluster/lock.py)
 """
 
 from __future__ import annotations
