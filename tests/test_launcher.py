@@ -49,6 +49,10 @@ def test_paths_mean_the_same_wherever_a_worker_is(tmp_path: Path, monkeypatch) -
     assert work == {"dataset": f"{here}/table.csv", "data_dir": None, "out": f"{here}/run"}
     assert launcher._with_places({"dataset": "digits", "out": "run"})["dataset"] == "digits"
     assert launcher._with_places({"folder": "run"}) == {"folder": f"{here}/run"}
+    (tmp_path / "model").mkdir()
+    resumed = launcher._with_places({"folder": "run", "teacher": "model"})
+    assert resumed == {"folder": f"{here}/run", "teacher": f"{here}/model"}
+    assert launcher._with_places({"out": "run", "teacher": "fast"})["teacher"] == "fast"
 
 
 def test_a_run_without_a_folder_gets_one_that_can_be_looked_into(tmp_path, monkeypatch) -> None:
@@ -106,6 +110,15 @@ def test_a_lost_worker_has_all_resume_a_bounded_number_of_times(attempts, tmp_pa
     with pytest.raises(LostError, match="again"):
         launcher.train({"folder": tmp_path}, 2)
     assert len(attempts.works) == 1 + launcher.RESTARTS
+
+
+def test_a_resumed_run_that_is_resumed_again_knows_where_its_teacher_lies(
+    attempts, tmp_path
+) -> None:
+    (tmp_path / runfolder.RECORD).touch()
+    attempts.failures = [LostError("worker 1 was lost")]
+    launcher.train({"folder": tmp_path, "teacher": str(tmp_path)}, 2)
+    assert attempts.works == [{"folder": str(tmp_path), "teacher": str(tmp_path)}] * 2
 
 
 def test_a_worker_lost_before_there_is_a_run_is_told(attempts, tmp_path) -> None:

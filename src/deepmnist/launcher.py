@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from deepmnist import display, runfolder
+from deepmnist import display, runfolder, teaching
 from deepmnist.cluster import connection, sharing
 from deepmnist.data import DEFAULT, SOURCES
 from deepmnist.errors import ConfigError, LostError, RunError
@@ -47,11 +47,10 @@ def train(work: Work, count: int) -> Result:
             try:
                 return _Attempt(ray, count).train(work, screen)
             except LostError as lost:
-                folder = work.get("folder") or work["out"]
-                if not restarts_left or not (Path(folder) / runfolder.RECORD).exists():
+                work = work if "folder" in work else {"folder": work["out"]}
+                if not restarts_left or not (Path(work["folder"]) / runfolder.RECORD).exists():
                     raise
                 screen.message(f"{lost}; all start again from the last checkpoint")
-                work = {"folder": folder}
     raise AssertionError  # the loop returns or raises
 
 
@@ -231,6 +230,8 @@ def _with_places(work: Work) -> Work:
     }
     if work.get("dataset") is not None and work["dataset"] not in SOURCES:
         absolute["dataset"] = str(Path(work["dataset"]).resolve())
+    if work.get("teacher") is not None and teaching.is_path(work["teacher"]):
+        absolute["teacher"] = str(Path(work["teacher"]).resolve())
     work = {**work, **absolute}
     if "folder" not in work and work.get("out") is None:
         name = work.get("dataset") or DEFAULT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from deepmnist import recipes
+from deepmnist import bundle, recipes
 from deepmnist.cluster import connection
 from deepmnist.data import Corpus, load
-from deepmnist.errors import ConfigError, RunError
+from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.sweeping import job, progress, records, results, search
 from deepmnist.sweeping.records import Trial
 from tests.cluster.processes import working
@@ -73,6 +74,28 @@ def test_another_sweep_in_the_folder_is_refused_with_what_differs(begin: Sweep) 
         begin(settings=other)
     with pytest.raises(RunError, match=r"recipe fast -> tiny, seed 0 -> 1"):
         begin(recipe="tiny", seed=1)
+
+
+def test_another_model_where_the_teacher_was_is_another_sweep(
+    begin: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(bundle.SHIPPED, teacher)
+    settings = ["teaching=0.2,0.5", f"teacher={teacher}"]
+    begin(settings=settings)
+    begin(settings=settings)
+    monkeypatch.setattr(job.teaching, "identity", lambda opened: "another")
+    with pytest.raises(RunError, match=r"holds another sweep: teacher_identity \w{12}\.\.\. -> an"):
+        begin(settings=settings)
+
+
+def test_a_teacher_that_is_no_model_is_told_before_the_folder_is_made(
+    begin: Sweep, tmp_path: Path
+) -> None:
+    (tmp_path / "teacher").mkdir()
+    with pytest.raises(BundleError):
+        begin(settings=["teaching=0.2,0.5", f"teacher={tmp_path / 'teacher'}"])
+    assert not (tmp_path / "out").exists()
 
 
 def test_more_trials_go_on_with_those_there_are(begin: Sweep) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +106,24 @@ def test_what_does_not_go_together_is_refused() -> None:
 def test_a_teacher_that_would_have_to_be_made_is_refused_with_what_to_do() -> None:
     with pytest.raises(ConfigError, match=r"train it first .* --set teacher=FOLDER"):
         space.parse("distilled", [RATE])
+
+
+@pytest.mark.parametrize("shares", ["0,0.5", "0.5,0", "0..0.5"])
+def test_a_teacher_without_a_share_is_refused_as_train_refuses_it(
+    tmp_path: Path, shares: str
+) -> None:
+    with pytest.raises(ConfigError, match="it would have no share in any target"):
+        space.parse("balanced", [f"teacher={tmp_path}", f"teaching={shares}"])
+
+
+def test_a_teacher_s_path_means_the_same_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = space.parse("balanced", ["teacher=model", "teaching=0.2,0.5"])
+    assert found.config({"teaching": 0.5}).teacher == str(tmp_path / "model")
+    assert found.specs()["teacher"] == str(tmp_path / "model")
 
 
 @given(st.text(max_size=40))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmnist import machine
+from deepmnist import machine, teaching
 from deepmnist.cluster import connection, lock, sharing
 from deepmnist.data import Corpus, load, split_validation
 from deepmnist.errors import ConfigError, RunError
@@ -58,8 +58,8 @@ def sweep(
     their loss on the validation images, calibrated as a delivered model is: it tells
     configurations apart that have the same few mistakes in some thousand images.
 
-    ConfigError, DataError, RunError and StorageError say what was wrong with what; RunError too
-    where `out` holds another sweep, and where no trial finished.
+    ConfigError, DataError, BundleError, RunError and StorageError say what was wrong with what;
+    RunError too where `out` holds another sweep, and where no trial finished.
     """
     space = spaces.parse(recipe, settings, seed)
     wanted = _wanted(space, trials)
@@ -73,6 +73,7 @@ def sweep(
         dataset=corpus.name,
         identity=corpus.training_part.identity,
         versions=machine.versions(),
+        teacher_identity=_teacher_identity(space, corpus),
     )
     with lock.held(folder):
         known = _begun(folder, asked, space)
@@ -109,6 +110,14 @@ def _corpus(dataset: str | Path | Corpus, data_dir: str | Path | None, resize: b
     if isinstance(dataset, Corpus):
         return dataset
     return load(dataset, Path(data_dir) if data_dir else None, resize=resize)
+
+
+def _teacher_identity(space: Space, corpus: Corpus) -> str | None:
+    """Which model teaches every trial, if one does. BundleError where it cannot."""
+    teacher = space.fixed.get("teacher")
+    if teacher is None:
+        return None
+    return teaching.identity(teaching.find(str(teacher), corpus.training_part.class_names))
 
 
 def _begun(folder: Path, asked: Asked, space: Space) -> dict[int, Trial]:

@@ -42,6 +42,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     dataset: str
     identity: str  # SHA-256 of the training part
     versions: dict[str, str]
+    teacher_identity: str | None = None  # teaching.identity; None: nobody teaches
 
 
 class Point(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

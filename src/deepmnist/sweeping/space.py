@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from deepmnist import recipes, teaching
@@ -218,6 +219,8 @@ def _choices(name: str, spec: str) -> Choices:
 
 
 def _value(name: str, text: str) -> Value:
+    if name == "teacher" and teaching.is_path(text):
+        return str(Path(text).resolve())  # a trial is trained in another folder
     return text if _kind(name) is str else _number(name, text)
 
 
@@ -243,14 +246,11 @@ def _kind(name: str) -> type:
 
 
 def _check(space: Space) -> None:
-    """ConfigError unless a trial may have each end and each choice, beside the recipe's own."""
-    for name, value in space.fixed.items():
-        recipes.configure(space.recipe, **{name: value})
+    """ConfigError unless a trial may have each end and each choice, beside the last of others."""
+    some = {name: dimension.ends[-1] for name, dimension in space.swept.items()}
     for name, dimension in space.swept.items():
         for value in dimension.ends:
-            recipes.configure(space.recipe, **{name: value})
-    some = {name: dimension.ends[-1] for name, dimension in space.swept.items()}
-    _check_teacher(space.config(some))  # and what does not go together, such as epochs and steps
+            _check_teacher(space.config({**some, name: value}))
 
 
 def _check_teacher(config: TrainingConfig) -> None:
