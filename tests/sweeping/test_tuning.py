@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from deepmnist import machine
 from deepmnist.errors import RunError, StorageError
-from deepmnist.sweeping import records, tuning
+from deepmnist.sweeping import records, trial, tuning
 from deepmnist.sweeping.ledger import Broken, Ended, Ledger, Message
 from deepmnist.sweeping.progress import Progress
 from tests.sweeping.trials import SPACE
+from tests.sweeping.trials import trial as one
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
@@ -74,3 +77,42 @@ def test_a_machine_that_cannot_train_ends_the_sweep_in_its_own_line(
     assert watcher.stop_all()
     with pytest.raises(RunError, match=r"node7 has keras 3\.0"):
         watcher.raise_what_went_wrong()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (StorageError("no space left"), Broken, r"^no space left$"),
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            Broken,
+            r"trial 1 .*Permission denied: '/x",
+        ),
+        (
+            ImportError("no libcuda"),
+            Broken,
+            "trial 1 failed on .*ImportError: no libcuda; the same",
+        ),
+        (MemoryError("no room for\nit"), Ended, "^MemoryError: no room for it$"),
+        (ValueError(), Ended, "^ValueError"),
+    ],
+)
+def test_what_goes_wrong_on_a_worker_is_told_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type, reason: str
+) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'deepmnist[cluster]'")
+
+    def fail(*given: object) -> None:
+        raise error
+
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(tuning._tune(), "report", said.append)
+    monkeypatch.setattr(trial, "run", fail)
+    records.write_trial(tmp_path, begun := one(state="running"))
+    errand = tuning.Errand(str(tmp_path), SPACE, 1, machine.versions())
+    config = {"number": 1, "values": begun.values}
+    tuning._trial(config, errand, None, None)  # type: ignore[arg-type]  not looked at
+    message = msgspec.json.decode(said.pop()[tuning.TOLD], type=Message)
+    assert isinstance(message, kind)
+    assert re.search(reason, message.reason or "")
+    assert said == []

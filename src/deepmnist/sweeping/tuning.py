@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,14 @@ from typing import Any
 
 import msgspec
 
-from deepmnist import chatter, machine
+from deepmnist import chatter, errors, machine
 from deepmnist.cluster import connection
 from deepmnist.cluster.sharing import Shares
 from deepmnist.data import Dataset
 from deepmnist.errors import DeepMNISTError, RunError
 from deepmnist.sweeping import records
-from deepmnist.sweeping.ledger import Broken, Ledger, Message
-from deepmnist.sweeping.space import Space
+from deepmnist.sweeping.ledger import Broken, Ended, Ledger, Message
+from deepmnist.sweeping.space import Space, Values
 
 NEEDED_FOR = "a sweep"
 RETRIES = 3  # of a trial whose worker or node is lost
@@ -95,20 +96,39 @@ def _trial(
     def tell(message: Message) -> None:
         tune.report({TOLD: msgspec.json.encode(message).decode()})
 
-    number = config["number"]
     try:
-        seen = records.trial_file(Path(errand.folder), number)
-        connection.check_worker(errand.versions, seen)
-    except DeepMNISTError as error:
-        tell(Broken(str(error)))
-        return
+        _train(config["number"], config["values"], errand, training_set, validation, tell)
+    except Exception as error:  # noqa: BLE001  Tune would try again, and keep the reason to itself
+        tell(_wrong(config["number"], error))
+
+
+def _train(
+    number: int,
+    values: Values,
+    errand: Errand,
+    training_set: Dataset,
+    validation: Dataset,
+    tell: Callable[[Message], None],
+) -> None:
+    connection.check_worker(errand.versions, records.trial_file(Path(errand.folder), number))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with chatter.dropped():
         from deepmnist.sweeping import trial
     folder = records.trial_folder(Path(errand.folder), number)
     folder.mkdir(exist_ok=True)
-    wanted = errand.space.config(config["values"])
+    wanted = errand.space.config(values)
     trial.run(folder, wanted, training_set, validation, errand.cores, tell)
+
+
+def _wrong(number: int, error: Exception) -> Message:
+    """Whose fault it is: the machine's, on which no trial would end better, or the trial's own."""
+    if isinstance(error, DeepMNISTError):
+        return Broken(str(error))
+    reason = f"{type(error).__name__}: {errors.reason(error)}"
+    if isinstance(error, OSError | ImportError):
+        where = socket.gethostname()
+        return Broken(f"trial {number} failed on {where}: {reason}{connection.GO_ON}")
+    return Ended(reason=reason)
 
 
 def _adapters(tune: Any, ledger: Ledger) -> tuple[Any, Any]:
