@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,8 +91,6 @@ class FakeAttempt:
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> type[FakeAttempt]:
-    from contextlib import nullcontext
-
     FakeAttempt.failures, FakeAttempt.works = [], []
     monkeypatch.setattr(launcher.connection, "ray", lambda needed_for: None)
     monkeypatch.setattr(launcher.connection, "made", lambda *given: nullcontext())
@@ -134,6 +133,54 @@ def test_what_fails_for_good_is_not_tried_again(attempts, tmp_path) -> None:
     with pytest.raises(RunError, match="other data"):
         launcher.train({"out": tmp_path}, 2)
     assert len(attempts.works) == 1
+
+
+class FakeRay:
+    """The user presses Ctrl-C at the first look; from then on the chief is gone, or silent."""
+
+    exceptions = SimpleNamespace(RayTaskError=type("A", (Exception,), {}), RayError=RuntimeError)
+
+    def __init__(self, silent: bool) -> None:
+        self.silent = silent
+        self.attempts = 0
+
+    def wait(self, tasks: list[str], num_returns: int = 1, timeout: float | None = None) -> Any:
+        if tasks == ["train"]:
+            self.attempts += 1
+            raise KeyboardInterrupt
+        if self.silent and tasks == ["told"]:
+            assert timeout is not None
+            return [], tasks
+        return tasks, []
+
+    def get(self, task: str) -> str:
+        if task == "told":
+            raise self.exceptions.RayError("the actor died")
+        return "host:1"
+
+    def kill(self, actor: Any) -> None: ...
+
+
+class FakeActor:
+    """Answers with the name of what it was asked."""
+
+    def __getattr__(self, name: str) -> Any:
+        return SimpleNamespace(remote=lambda *given: name)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_run_that_is_stopped_stays_so_though_its_chief_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    (tmp_path / runfolder.RECORD).touch()
+    ray = FakeRay(silent)
+    monkeypatch.setattr(launcher.connection, "ray", lambda needed_for: ray)
+    monkeypatch.setattr(launcher.connection, "made", lambda *given: nullcontext())
+    monkeypatch.setattr(launcher.connection, "cores", lambda ray: [1])
+    monkeypatch.setattr(launcher, "_placed", lambda *given: [FakeActor()])
+    with pytest.raises(KeyboardInterrupt):
+        launcher.train({"folder": tmp_path, "quiet": True}, 1)
+    assert ray.attempts == 1
 
 
 # ---- on Ray -------------------------------------------------------------------------------------

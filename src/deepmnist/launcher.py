@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +28,7 @@ from deepmnist.runfolder import Result
 RESTARTS = 3  # of all workers, after one was lost
 PLACE_S = 120  # for the cluster to have room for every worker
 STOP_S = 60  # for the workers to save and end when asked to
+ANSWER_S = 5  # for a stopped chief to tell what it has not yet told
 LOOK_S = 0.5  # between two looks at what they tell
 PASSED_ON = ("DEEPMNIST_DATA_DIR",)  # of the environment
 
@@ -101,15 +103,19 @@ class _Attempt:
             raise KeyboardInterrupt
         return runfolder.unpack_result(packed)
 
-    def _show(self, screen: display.Display) -> None:
-        for method, arguments in self._result(self.actors[0].told.remote(), 0):
-            getattr(screen, method)(*arguments)
+    def _show(self, screen: display.Display, timeout_s: float | None = None) -> None:
+        """What the chief tells, or nothing where it has not answered by then."""
+        answered, _ = self.ray.wait([self.actors[0].told.remote()], timeout=timeout_s)
+        for each in answered:
+            for method, arguments in self._result(each, 0):
+                getattr(screen, method)(*arguments)
 
     def _stop(self, tasks: Sequence[Any], screen: display.Display) -> None:
         """Ask for the state to be saved; one that does not answer is ended by `train`."""
         asked = [actor.stop.remote() for actor in self.actors]
         self.ray.wait([*asked, *tasks], num_returns=len(asked) + len(tasks), timeout=STOP_S)
-        self._show(screen)
+        with suppress(LostError):  # who asked to stop wants no new start
+            self._show(screen, ANSWER_S)
 
     def _result(self, task: Any, index: int) -> Any:
         """What `train` does about a lost worker, it says itself."""
