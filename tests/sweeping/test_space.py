@@ -116,14 +116,17 @@ def test_a_teacher_without_a_share_is_refused_as_train_refuses_it(
         space.parse("balanced", [f"teacher={tmp_path}", f"teaching={shares}"])
 
 
+@pytest.mark.parametrize("path", ["model", "../here/model", "log:1,2..3"])
 def test_a_teacher_s_path_means_the_same_in_any_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    (tmp_path / "model").mkdir()
-    monkeypatch.chdir(tmp_path)
-    found = space.parse("balanced", ["teacher=model", "teaching=0.2,0.5"])
-    assert found.config({"teaching": 0.5}).teacher == str(tmp_path / "model")
-    assert found.specs()["teacher"] == str(tmp_path / "model")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / path).mkdir()
+    monkeypatch.chdir(here)
+    found = space.parse("balanced", [f"teacher={path}", "teaching=0.2,0.5"])
+    assert found.config({"teaching": 0.5}).teacher == str((here / path).resolve())
+    assert found.specs()["teacher"] == str((here / path).resolve())
 
 
 @given(st.text(max_size=40))

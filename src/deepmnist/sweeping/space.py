@@ -179,6 +179,8 @@ def _split(setting: str) -> tuple[str, str]:
 
 
 def _dimension(name: str, spec: str) -> Dimension | Value:
+    if name == "teacher" and teaching.is_path(spec):  # which may have dots and commas
+        return str(Path(spec).resolve())  # a trial is trained in another folder
     if spec.startswith(LOG) or ".." in spec:
         dimension: Dimension | Value = _range(name, spec)
     elif "," in spec:
@@ -219,8 +221,6 @@ def _choices(name: str, spec: str) -> Choices:
 
 
 def _value(name: str, text: str) -> Value:
-    if name == "teacher" and teaching.is_path(text):
-        return str(Path(text).resolve())  # a trial is trained in another folder
     return text if _kind(name) is str else _number(name, text)
 
 
