@@ -170,7 +170,10 @@ class FakeActor:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_run_that_is_stopped_stays_so_though_its_chief_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silent: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    silent: bool,
 ) -> None:
     (tmp_path / runfolder.RECORD).touch()
     ray = FakeRay(silent)
@@ -179,8 +182,9 @@ def test_a_run_that_is_stopped_stays_so_though_its_chief_is_lost(
     monkeypatch.setattr(launcher.connection, "cores", lambda ray: [1])
     monkeypatch.setattr(launcher, "_placed", lambda *given: [FakeActor()])
     with pytest.raises(KeyboardInterrupt):
-        launcher.train({"folder": tmp_path, "quiet": True}, 1)
+        launcher.train({"folder": tmp_path}, 1)
     assert ray.attempts == 1
+    assert ("worker 0 was lost" in capsys.readouterr().err) != silent
 
 
 # ---- on Ray -------------------------------------------------------------------------------------

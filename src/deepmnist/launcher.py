@@ -12,7 +12,6 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,8 +113,10 @@ class _Attempt:
         """Ask for the state to be saved; one that does not answer is ended by `train`."""
         asked = [actor.stop.remote() for actor in self.actors]
         self.ray.wait([*asked, *tasks], num_returns=len(asked) + len(tasks), timeout=STOP_S)
-        with suppress(LostError):  # who asked to stop wants no new start
+        try:
             self._show(screen, ANSWER_S)
+        except LostError as lost:  # who asked to stop wants no new start
+            screen.message(str(lost))
 
     def _result(self, task: Any, index: int) -> Any:
         """What `train` does about a lost worker, it says itself."""
