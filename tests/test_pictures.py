@@ -303,6 +303,36 @@ def test_other_formats_of_pillow_are_not_opened(kind: str) -> None:
         pictures.decode(saved(drawn("RGB"), kind), "x")
 
 
+def test_a_tile_larger_than_the_limit_is_refused_though_its_picture_is_small() -> None:
+    """Such a tile would be decoded whole: 1 GB for 28 x 28 pixels."""
+    tags = {
+        256: 28,
+        257: 28,
+        258: 8,
+        259: 8,
+        262: 1,
+        277: 1,
+        322: 2**15,
+        323: 2**15,
+        324: 0,
+        325: 4,
+    }
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(8)
+    with pytest.raises(PictureError, match=r"^x with a tile of 32768 x 32768 pixels is too large"):
+        pictures.decode(data, "x")
+
+
+def test_a_jpeg_of_too_many_scans_is_refused_before_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = saved(drawn("RGB"), "JPEG", progressive=True)
+    assert pictures.decode(data, "x").shape == GREY.shape
+    monkeypatch.setattr(pictures, "MAX_SCANS", 9)
+    with pytest.raises(PictureError, match=r"^x is a JPEG of more than 9 scans, .*save it again$"):
+        pictures.decode(data, "x")
+
+
 def test_too_many_bytes_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 2 * 1024**2)
     with pytest.raises(PictureError, match=r"^x is larger than 2 MiB"):

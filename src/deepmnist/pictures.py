@@ -1,8 +1,8 @@
 """Picture files decoded to grey arrays, and the arguments of `deepmnist predict` expanded to files.
 
-Six formats, through Pillow and no other of its decoders. Files are taken to be hostile: size and
-pixel count are checked before anything is decoded, and every failure is a PictureError of one
-line that names the file. This module knows nothing of digits; images.py takes over from grey.
+Six formats, through Pillow and no other of its decoders. Files are taken to be hostile: size,
+pixel count and scans are checked before anything is decoded, and every failure is a PictureError
+of one line that names the file. It knows nothing of digits; images.py takes over from grey.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from deepmnist import scans
 from deepmnist.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
@@ -34,6 +35,7 @@ STDIN = "-"
 
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
+MAX_SCANS = 100  # of a JPEG, each of which costs work for every pixel; a usual one has 1 or 10
 
 
 def _too_large(most: int) -> str:
@@ -78,7 +80,7 @@ def decode(data: bytes, name: str) -> Grey:
     The first frame of a moving picture, turned as its EXIF orientation says. Colours become their
     luma; 16-bit grey is scaled to 8; transparent pixels become paper (see `_on_paper`).
     `name` stands for the picture in messages. PictureError where it is empty, no picture of the
-    six formats, damaged, or beyond MAX_FILE_BYTES or MAX_PICTURE_PIXELS.
+    six formats, damaged, or beyond MAX_FILE_BYTES, MAX_PICTURE_PIXELS or MAX_SCANS.
     """
     return _decoded(data, name, None).grey
 
@@ -100,6 +102,8 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
         with _opened(data) as picture:
             width, height = picture.size
             _check_pixels(width, height, shown, most)
+            _check_tile(picture, shown, most)
+            _check_scans(picture, data, shown)
             if enough is not None:
                 _draft(picture, enough)
             reduced = picture.size != (width, height)
@@ -145,6 +149,21 @@ def _check_bytes(data: bytes, shown: str) -> None:
 def _check_pixels(width: int, height: int, shown: str, most: int) -> None:
     if width * height > most:
         raise PictureError(f"{shown} of {width} x {height} pixels {_too_large(most)}")
+
+
+def _check_tile(picture: Image.Image, shown: str, most: int) -> None:
+    """A tile (TIFF 6.0, section 15) is decoded whole, however little of it the picture needs."""
+    if picture.format == "TIFF":
+        width, height = (picture.tag_v2.get(tag, 0) for tag in (322, 323))  # type: ignore[attr-defined]
+        _check_pixels(width, height, f"{shown} with a tile", most)
+
+
+def _check_scans(picture: Image.Image, data: bytes, shown: str) -> None:
+    if picture.format == "JPEG" and scans.decoded(data) > MAX_SCANS:
+        raise PictureError(
+            f"{shown} is a JPEG of more than {MAX_SCANS} scans, the most that are decoded; "
+            "save it again"
+        )
 
 
 _QUIET = threading.Lock()  # the warning filters belong to the whole process
