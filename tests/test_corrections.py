@@ -77,7 +77,23 @@ def test_a_box_drawn_by_hand_shows_the_strokes_in_it(tmp_path: Path) -> None:
     roughly = (left - 5, top - 7, right + 6, bottom + 4)
     (image,) = reader.seen(picture, [roughly])
     assert np.array_equal(image, line.digits[1].seen)
-    assert not reader.seen(picture, [(0, 0, 20, 20)])[0].any()
+    assert not next(reader.seen(picture, [(0, 0, 20, 20)])).any()
+
+
+def test_equal_boxes_are_looked_into_once_and_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(reader, "_within", lambda box, *_: asked.append(box))
+    boxes = [[0, 0, 20, 20], [0, 0, 20, 20], [0, 0, 9, 9]]
+    picture = saved(tmp_path / "page.png", page("5"))
+    given = answers(picture, page("5"))
+    given[0]["lines"][0]["digits"] += [{"box": box, "label": ""} for box in boxes]
+    (tmp_path / "a.json").write_text(json.dumps(given))
+    assert corrections.read(tmp_path / "a.json").labels.tolist() == [5]
+    assert asked == [(0, 0, 20, 20), (0, 0, 9, 9)]
+    next(reader.seen(page("5"), [(0, 0, 7, 7), (0, 0, 8, 8)]))
+    assert asked[2:] == [(0, 0, 7, 7)]
 
 
 def test_a_box_through_a_stroke_shows_the_part_inside() -> None:
@@ -209,6 +225,9 @@ def test_sizes_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(corrections.read(tmp_path)) == 3
     monkeypatch.setattr(corrections, "MAX_CORRECTIONS", 2)
     assert "holds more than 2 corrections" in refusal(tmp_path)
+    whole = {"digits": [{"box": [0, 0, 1, 1], "label": ""}] * 3}
+    (tmp_path / "a.json").write_text(json.dumps([{"path": "gone.png", "lines": [whole]}]))
+    assert "a.json holds more than 2 corrections" in refusal(tmp_path / "a.json")
     (tmp_path / "a.json").write_text(" " * 50)
     monkeypatch.setattr(corrections, "MAX_JSON_BYTES", 49)
     assert "is larger than 49 bytes" in refusal(tmp_path / "a.json")
@@ -237,6 +256,13 @@ def test_a_zip_is_read_as_the_folder_in_it(tmp_path: Path, compression: int) -> 
     found = corrections.read(zipped(tmp_path / "a.zip", tmp_path / "a", compression))
     assert np.array_equal(found.images, expected.images)
     assert np.array_equal(found.labels, expected.labels)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_python_unpacks_without_a_bound_is_refused(tmp_path: Path, method: int) -> None:
+    saved(tmp_path / "a" / "2" / "a.png", page("2"))
+    message = refusal(zipped(tmp_path / "a.zip", tmp_path / "a", method))
+    assert f"2/a.png is compressed by method {method}; store or deflate it" in message
 
 
 @pytest.mark.parametrize("name", ["../2/a.png", "/2/a.png", "2/x/a.png", "12/a.png", "a.png"])

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import images, pictures, reader
+from deepmnist.data.arrays import check_method
 from deepmnist.data.dataset import Dataset
 from deepmnist.data.folder import visible
 from deepmnist.errors import DataError, PictureError, nearest, one_line
@@ -50,9 +51,7 @@ def read(path: Path) -> Dataset:
     try:
         for example in _examples(path):
             if len(found) == MAX_CORRECTIONS:
-                raise DataError(
-                    f"{path} holds more than {MAX_CORRECTIONS:,} corrections; give fewer at a time"
-                )
+                raise DataError(_too_many(path))
             found.append(example)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
@@ -60,6 +59,10 @@ def read(path: Path) -> Dataset:
         raise DataError(f"{path} holds no correction: there is no digit in any of its pictures")
     seen, labels = zip(*found, strict=True)
     return Dataset(np.stack(seen), np.array(labels, np.uint8), CLASS_NAMES, path.name)
+
+
+def _too_many(path: Path) -> str:
+    return f"{path} holds more than {MAX_CORRECTIONS:,} corrections; give fewer at a time"
 
 
 def _examples(path: Path) -> Iterator[Example]:
@@ -162,6 +165,7 @@ def _pictures_in(path: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
                 f"{path} holds {entry.filename[:60]!r}; a ZIP must hold pictures in folders by "
                 f"class ({', '.join(CLASS_NAMES)}) and nothing else"
             )
+        check_method(entry, f"{path}: {entry.filename}")
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
         raise DataError(
             f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; give fewer at a time"
@@ -190,7 +194,10 @@ class _Page(msgspec.Struct):
 
 
 def _of_json(file: Path) -> Iterator[Example]:
-    for number, page in enumerate(_pages(file), start=1):
+    pages = _pages(file)
+    if sum(len(line.digits) for page in pages for line in page.lines) > MAX_CORRECTIONS:
+        raise DataError(_too_many(file))
+    for number, page in enumerate(pages, start=1):
         digits = [
             (f"{file}: picture {number}, line {row}, digit {column}", digit)
             for row, line in enumerate(page.lines, start=1)
@@ -225,11 +232,12 @@ def _of_page(
         picture = _picture(file.parent / path)
         for where, digit in digits:
             _check_box(digit.box, picture.shape, where)
-        seen = reader.seen(picture, [digit.box for _, digit in digits])
+        boxes = dict.fromkeys(digit.box for _, digit in digits)  # equal ones are seen once
+        seen = dict(zip(boxes, reader.seen(picture, boxes), strict=True))
     except PictureError as error:
         raise DataError(f"{place}: {error}") from error
-    for (where, _), label, image in zip(digits, labels, seen, strict=True):
-        yield from _example(image, label, where)
+    for (where, digit), label in zip(digits, labels, strict=True):
+        yield from _example(seen[digit.box], label, where)
 
 
 def _label(given: str | int | None, where: str) -> int:

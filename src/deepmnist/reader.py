@@ -7,7 +7,7 @@ module knows no files and no terminal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -304,8 +304,8 @@ def _mean_probability(found: ink.Ink, predictor: Predictor) -> float:
 # ---- what the net saw ---------------------------------------------------------------------------
 
 
-def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.uint8]]:
-    """What the net sees in each box of a grey picture: images uint8 (28, 28), zeros where nothing.
+def seen(picture: NDArray[np.uint8], boxes: Iterable[Box]) -> Iterator[NDArray[np.uint8]]:
+    """What the net sees in a grey picture, box by box: images uint8 (28, 28), zeros where nothing.
 
     A box that `read` gives is of the strokes that it read; in any other those count that lie in it
     with half of their pixels or more. PictureError as `read` raises it.
@@ -316,9 +316,10 @@ def seen(picture: NDArray[np.uint8], boxes: Sequence[Box]) -> list[NDArray[np.ui
     pieces = segmentation.tried(layout.lines(layout.pieces(sheet.ink), size), sheet.ink, size)
     known = {_box(piece, sheet, picture.shape): piece for piece in pieces}
     strokes = connected.components(sheet.ink.strokes)
-    found = [known.get(box) or _within(box, sheet, *strokes) for box in boxes]
     nothing = np.zeros((SIDE, SIDE), np.uint8)
-    return [segmentation.image_of(piece, sheet.ink) if piece else nothing for piece in found]
+    for box in boxes:
+        piece = known.get(box) or _within(box, sheet, *strokes)
+        yield segmentation.image_of(piece, sheet.ink) if piece else nothing
 
 
 def _within(

@@ -130,7 +130,7 @@ def test_a_directory_that_claims_more_than_the_file_can_hold_is_refused(tmp_path
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_compression_that_python_unpacks_without_a_bound_is_refused(tmp_path, method) -> None:
     write_zip(tmp_path / "a.npz", method, x_train=b"x", y_train=b"y")
-    with pytest.raises(DataError, match=f"x_train is compressed by method {method}; NumPy stores"):
+    with pytest.raises(DataError, match=f"x_train is compressed by method {method}; store or"):
         arrays.read_npz(tmp_path / "a.npz")
 
 

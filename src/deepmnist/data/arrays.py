@@ -153,10 +153,7 @@ def _member(archive: zipfile.ZipFile, key: str, path: Path) -> _Array:
 
 
 def _check_member(member: zipfile.ZipInfo, where: str, file_size: int) -> None:
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise DataError(  # Python unpacks other methods without a bound
-            f"{where} is compressed by method {member.compress_type}; NumPy stores or deflates"
-        )
+    check_method(member, where)
     if member.file_size > MAX_ARRAY_BYTES:
         raise DataError(
             f"{where} unpacks to {member.file_size:,} bytes; the limit is {MAX_ARRAY_BYTES:,}: "
@@ -164,6 +161,14 @@ def _check_member(member: zipfile.ZipInfo, where: str, file_size: int) -> None:
         )
     if member.file_size > file_size * MAX_DEFLATE_RATIO:
         raise DataError(f"{where} claims {member.file_size:,} bytes, more than the file can hold")
+
+
+def check_method(member: zipfile.ZipInfo, where: str) -> None:
+    """DataError unless a file in a ZIP is stored or deflated: others are unpacked unbounded."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(
+            f"{where} is compressed by method {member.compress_type}; store or deflate it"
+        )
 
 
 def _mapped(path: Path) -> _Array:
