@@ -143,6 +143,23 @@ def test_an_endless_line_is_left_soon(monkeypatch) -> None:
     assert file.tell() < 80_000
 
 
+@pytest.mark.parametrize("slip", ["-1", "0.5", "3000000000", "", "7x"])
+def test_a_first_row_with_a_slip_in_it_is_told_and_not_taken_for_a_header(
+    tmp_path, tiny, slip
+) -> None:
+    first, *rest = lines(tiny, header=False)
+    path = write(tmp_path / "a.csv", [slip + first[first.index(",") :], *rest])
+    with pytest.raises(DataError, match=rf"a.csv, line 1, column 1 \(label\): .*{slip}"):
+        table.read_csv(path)
+
+
+def test_numbers_after_the_word_label_are_a_header(tmp_path, tiny) -> None:
+    """As pandas writes columns that were given no names."""
+    head = ",".join(["Label", *map(str, range(784))])
+    path = write(tmp_path / "a.csv", [head, *lines(tiny, header=False)])
+    assert np.array_equal(table.read_csv(path).images, tiny.images)
+
+
 def test_a_header_without_a_pixel_names_it(tmp_path, tiny) -> None:
     rows = lines(tiny)
     rows[0] = rows[0].replace(",pixel17,", ",")

@@ -27,6 +27,7 @@ PIXEL_MAX = 255
 MAX_LINE_BYTES = 65_536  # a row of 785 cells of 3 digits has 3,140
 BLOCK_BYTES = 2**22
 WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?", re.ASCII)
 NEWLINE, COMMA, ZERO, NINE = b"\n,09"
 
 
@@ -52,8 +53,9 @@ class Layout:
 def read_csv(path: Path, class_names: tuple[str, ...] = DIGITS, name: str | None = None) -> Dataset:
     """The images of a CSV, with labels where it has 785 columns, without where it has 784.
 
-    A first row whose first cell is no number is a header. DataError, with line and column, for a
-    missing or extra column, text, a fraction, a pixel outside 0..255, a label outside the classes.
+    A first row that begins with `label`, or of which most cells are no numbers, is a header.
+    DataError, with line and column, for a missing or extra column, text, a fraction, a pixel
+    outside 0..255, a label outside the classes.
     """
     try:
         with path.open("rb") as file:
@@ -84,7 +86,7 @@ def read_layout(file: BinaryIO, path: Path | str, classes: int) -> tuple[Layout,
         raise DataError(f"{path} is empty: it holds no byte")
     mark = b"\xef\xbb\xbf"
     cells = _cells(line.removeprefix(mark), path, 1)
-    has_header = not WHOLE_NUMBER.fullmatch(cells[0].strip()) if cells else False
+    has_header = _is_header([cell.strip() for cell in cells])
     if not has_header:
         file.seek(len(mark) if line.startswith(mark) else 0)
     layout = Layout(path, len(cells) == PIXELS + 1, classes)
@@ -92,6 +94,12 @@ def read_layout(file: BinaryIO, path: Path | str, classes: int) -> tuple[Layout,
         _check_header([cell.strip() for cell in cells], path)
     _check_count(len(cells), path, 1, (PIXELS, PIXELS + 1))
     return layout, 1 + has_header
+
+
+def _is_header(cells: list[str]) -> bool:
+    """A row of numbers with a slip in it, wherever, is none: it would be dropped without a word."""
+    numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells)
+    return 2 * numbers < len(cells) or [cell.lower() for cell in cells[:1]] == ["label"]
 
 
 def _check_header(header: list[str], path: Path | str) -> None:
