@@ -48,6 +48,14 @@ def test_train_and_test_are_parts_with_the_same_classes(tmp_path: Path) -> None:
     assert corpus.test.labels.tolist() == [0, 2]
 
 
+@pytest.mark.parametrize("other", ["7/a.png", "stray.png", "Test/7/a.png"])
+def test_what_lies_beside_the_parts_is_told(tmp_path: Path, other: str) -> None:
+    save(tmp_path / "train" / "7" / "a.png")
+    save(tmp_path / other)
+    with pytest.raises(DataError, match=rf"{other.split('/')[0]} lies beside train and test and "):
+        folder.read_folder(tmp_path)
+
+
 def test_a_lone_test_folder_leaves_nothing_to_train_on(tmp_path: Path) -> None:
     save(tmp_path / "test" / "0" / "2.png")
     corpus = folder.read_folder(tmp_path)

@@ -30,13 +30,15 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
     """The pictures of `folder`, in the order of class and file name.
 
     DataError, naming the picture, for one that cannot be decoded or, without `resize`, is not
-    28x28; for an empty class list, a folder within a class, and files where classes are expected.
+    28x28; for an empty class list, a folder within a class, files where classes are expected, and
+    anything beside `train` and `test`.
     """
     name = name or folder.name
     try:
         parts = {part: folder / part for part in PARTS if (folder / part).is_dir()}
         if not parts:
             return Corpus(_read(folder, _classes([folder]), f"{name}/train", resize), None, name)
+        _check_parts_alone(folder)
         class_names = _classes(list(parts.values()))
         read = {
             part: _read(place, class_names, f"{name}/{part}", resize)
@@ -45,6 +47,15 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
     except OSError as error:
         raise DataError(f"cannot read {folder}: {error.strerror or error}") from error
     return Corpus(read.get("train"), read.get("test"), name)
+
+
+def _check_parts_alone(folder: Path) -> None:
+    others = [entry for entry in visible(folder) if entry.name not in PARTS]
+    if others:
+        raise DataError(
+            f"{others[0]} lies beside train and test and would be passed over; move it into one of "
+            "them, or away"
+        )
 
 
 def _classes(places: list[Path]) -> tuple[str, ...]:
