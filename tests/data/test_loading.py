@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from deepmnist import data
-from deepmnist.data import loading, mapped, sources
+from deepmnist.data import download, loading, mapped, sources
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, DataNotFoundError
 
@@ -252,6 +252,24 @@ def test_check_says_when_a_hash_is_not_known(tmp_path, put) -> None:
 
 def test_check_of_what_is_nowhere_says_where_it_looked(tmp_path) -> None:
     with pytest.raises(DataNotFoundError, match="mnist is in none of"):
+        data.check("mnist", tmp_path)
+
+
+def test_a_name_too_long_for_the_system_is_told_in_one_line(monkeypatch) -> None:
+    monkeypatch.setattr(loading, "fetch", download.fetch)
+    long = "x" * 5_000
+    for call in (lambda: data.check(long), lambda: data.get("mnist", Path(long))):
+        with pytest.raises(DataError, match=r"^cannot read x{200}: File name too long$"):
+            call()
+
+
+def test_a_file_without_permission_is_told_in_one_line(tmp_path, put, monkeypatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    put(tmp_path / "mnist")
+    monkeypatch.setattr(loading, "mismatch", refuse)
+    with pytest.raises(DataError, match=rf"^cannot read {tmp_path / 'mnist'}: Permission denied$"):
         data.check("mnist", tmp_path)
 
 

@@ -7,6 +7,8 @@ downloaded. A path is read by what lies there. How each kind is read is its own 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +68,11 @@ def load(
     """
     if isinstance(spec, str) and spec in sources.SOURCES:
         return _load_name(spec, data_dir, resize, download)
-    try:
+    with _readable(spec):
         path = Path(spec)
         if not path.exists():
             raise DataError(_not_there(spec))
         return _with_test(_read_path(path, resize, stream), hold_out)
-    except OSError as error:  # no permission, or a name too long for the system
-        raise DataError(f"cannot read {str(spec)[:200]}: {error.strerror or error}") from error
 
 
 def locate(name: str, data_dir: Path | None = None) -> Path | None:
@@ -96,8 +96,9 @@ def get(name: str, data_dir: Path | None = None) -> Path | None:
         return found
     _check_data_dir(name, data_dir)
     place = (data_dir or _cache()) / name
-    for file in _missing(record, place):
-        fetch(file, place)
+    with _readable(place):
+        for file in _missing(record, place):
+            fetch(file, place)
     return place
 
 
@@ -107,15 +108,17 @@ def check(name: str, data_dir: Path | None = None) -> tuple[Path, ...]:
     Empty where a name needs no file.
     DataError naming the first file that differs, DataNotFoundError where it lies nowhere.
     """
-    if name not in sources.SOURCES and index.is_folder(Path(name)):
-        return index.check(Path(name))
+    with _readable(name):
+        if name not in sources.SOURCES and index.is_folder(Path(name)):
+            return index.check(Path(name))
     record = sources.source(name)
     if not record.files:
         return ()
     place = locate(name, data_dir)
     if place is None:
         raise DataNotFoundError(_nowhere(name, data_dir))
-    return tuple(_checked(file, place) for file in record.files)
+    with _readable(place):
+        return tuple(_checked(file, place) for file in record.files)
 
 
 def list_sources(data_dir: Path | None = None) -> tuple[SourceStatus, ...]:
@@ -126,6 +129,15 @@ def list_sources(data_dir: Path | None = None) -> tuple[SourceStatus, ...]:
         )
         for record in sources.SOURCES.values()
     )
+
+
+@contextmanager
+def _readable(place: str | Path) -> Iterator[None]:
+    """What the system refuses, such as a name too long for it, becomes a DataError of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot read {str(place)[:200]}: {error.strerror or error}") from error
 
 
 def _load_name(name: str, data_dir: Path | None, resize: bool, may_download: bool) -> Corpus:
