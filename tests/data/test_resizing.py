@@ -11,25 +11,34 @@ from deepmnist.errors import DataError
 
 @pytest.mark.parametrize("resize", [True, False])
 def test_images_of_the_right_size_are_the_same_object(tiny, resize) -> None:
-    assert to_side(tiny.images, resize=resize) is tiny.images
+    assert to_side(tiny.images, "x", resize=resize) is tiny.images
 
 
 def test_images_are_shrunk_by_area() -> None:
     image = np.zeros((1, 56, 56), np.uint8)
     image[0, ::2] = 200
-    assert (to_side(image, resize=True) == 100).all()
+    assert (to_side(image, "x", resize=True) == 100).all()
 
 
 def test_images_are_enlarged_without_ringing() -> None:
     image = np.zeros((1, 8, 8), np.uint8)
     image[0, 2:6, 2:6] = 255
-    enlarged = to_side(image, resize=True)[0]
+    enlarged = to_side(image, "x", resize=True)[0]
     assert (enlarged[13:15, 13:15] == 255).all()
     assert not enlarged[:3].any()
 
 
 def test_images_stay_as_they_are_without_resize() -> None:
-    assert to_side(np.zeros((1, 8, 8), np.uint8), resize=False).shape == (1, 8, 8)
+    assert to_side(np.zeros((1, 8, 8), np.uint8), "x", resize=False).shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("shape", [(1_369_569, 1, 1), (1, 1, 32_768)])
+def test_more_or_larger_images_than_are_resized_are_refused_by_name(shape) -> None:
+    images = np.broadcast_to(np.uint8(0), shape)  # takes no memory
+    with pytest.raises(
+        DataError, match=r"^x holds [\d,]+ images of .* at most 1,369,568 are resiz"
+    ):
+        to_side(images, "x", resize=True)
 
 
 def test_a_picture_of_the_right_size_is_taken_as_it_is(tiny) -> None:

@@ -108,7 +108,7 @@ def _part(
             f"{images.where} is {images.values.dtype} of shape {images.values.shape}; "
             "images must be uint8 (n, 28, 28), 0 for paper and 255 for ink"
         )
-    pixels = to_side(cast("NDArray[np.uint8]", images.values), resize=resize)
+    pixels = to_side(cast("NDArray[np.uint8]", images.values), images.where, resize=resize)
     return Dataset(pixels, to_labels(labels.values, class_names, labels.where), class_names, name)
 
 

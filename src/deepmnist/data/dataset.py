@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.data import mapped
 from deepmnist.data.rows import AllBut
-from deepmnist.errors import ConfigError, DataError
+from deepmnist.errors import ConfigError, DataError, one_line
 
 DIGITS = tuple("0123456789")
 
@@ -66,8 +66,7 @@ class Dataset:
         Of shards, over what their index says of each and which rows are meant: they are not read.
         """
         digest = hashlib.sha256()
-        names = "\0".join(self.class_names)
-        digest.update(names.encode("utf-8", "surrogateescape"))  # folders may have any bytes
+        digest.update(_encoded(self.class_names))
         digest.update(repr(self.images.shape).encode())
         if stated := mapped.stated_identity(self.images):
             digest.update(stated.encode())
@@ -245,11 +244,23 @@ def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
     return bool((tail == all_of_it).all())
 
 
+def _encoded(class_names: tuple[str, ...]) -> bytes:
+    return "\0".join(class_names).encode("utf-8", "surrogateescape")  # folders may have any bytes
+
+
 def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
     if not 1 <= len(class_names) <= MAX_CLASSES:
         raise DataError(f"{name}: {len(class_names)} classes; there must be 1 to {MAX_CLASSES}")
     if len(set(class_names)) != len(class_names):
-        raise DataError(f"{name}: a class name appears twice among {', '.join(class_names)}")
+        names = one_line(", ".join(class_names))
+        raise DataError(f"{name}: a class name appears twice among {names}")
+    try:
+        _encoded(class_names)
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{name}: a class name is no text, but has half of a character: "
+            f"{ascii(list(class_names))[:200]}; name the class otherwise"
+        ) from error
 
 
 def _check_images(images: mapped.Images, name: str) -> None:

@@ -104,7 +104,8 @@ def _read_part(
     images, labels = read_images(images_path), read_labels(labels_path)
     _check_counts(len(images), len(labels), images_path, labels_path)
     labels = to_labels(labels, class_names, str(labels_path))
-    return Dataset(to_side(images, resize=resize), labels, class_names, name)
+    images = to_side(images, str(images_path), resize=resize)
+    return Dataset(images, labels, class_names, name)
 
 
 def _stems(prefix: str) -> tuple[str, str]:

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.errors import DataError
 
+MAX_RESIZED = 2**30 // SIDE**2  # images, which lie in memory: 1.4 million
+MAX_SIDE = 2**15 - 1  # pixels: OpenCV's own limit
 
-def to_side(images: NDArray[np.uint8], *, resize: bool) -> NDArray[np.uint8]:
+
+def to_side(images: NDArray[np.uint8], name: str, *, resize: bool) -> NDArray[np.uint8]:
     """Images uint8 (n, height, width) as (n, 28, 28), where `resize` allows; else unchanged.
 
-    Shrinks by area and enlarges linearly. What cannot be resized is returned as it is: Dataset
-    refuses it, and says why.
+    Shrinks by area and enlarges linearly. What are no images is returned as it is: Dataset
+    refuses it, and says why. DataError naming them for more or larger ones than are resized.
     """
     if not resize or images.ndim != 3 or images.dtype != np.uint8 or 0 in images.shape:
         return images
     if images.shape[1:] == (SIDE, SIDE):
         return images
+    _check_resizable(images.shape, name)
     import cv2
 
     shrinks = max(images.shape[1:]) >= SIDE
@@ -34,6 +38,15 @@ def to_side(images: NDArray[np.uint8], *, resize: bool) -> NDArray[np.uint8]:
             np.ascontiguousarray(image), (SIDE, SIDE), None, 0, 0, interpolation
         )
     return resized
+
+
+def _check_resizable(shape: tuple[int, ...], name: str) -> None:
+    count, height, width = shape
+    if count > MAX_RESIZED or max(height, width) > MAX_SIDE:
+        raise DataError(
+            f"{name} holds {count:,} images of {height}x{width} pixels; at most {MAX_RESIZED:,} "
+            f"are resized, of {MAX_SIDE:,} pixels a side: give fewer or smaller ones"
+        )
 
 
 def picture_to_side(picture: NDArray[np.uint8], name: str, *, resize: bool) -> NDArray[np.uint8]:
