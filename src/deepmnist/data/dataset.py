@@ -193,7 +193,7 @@ def _drawn_of_many(
     labels: NDArray[np.uint8], classes: int, share: float, generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """As `_drawn`, by another draw: which of its class each is, found by going through once."""
-    counts = _class_counts(labels, classes)
+    counts = class_counts(labels, classes)
     wanted = [
         np.sort(generator.choice(count, round(share * count), replace=False, shuffle=False))
         for count in counts.tolist()
@@ -215,7 +215,8 @@ def _chunks(labels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]
         yield start, labels[start : start + CHUNK_ROWS]
 
 
-def _class_counts(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+def class_counts(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
+    """How many images each class has, int64 (classes,)."""
     counts = np.zeros(classes, np.int64)
     for _, chunk in _chunks(labels):
         counts += np.bincount(chunk, minlength=classes)
@@ -240,7 +241,7 @@ def to_labels(
 
 def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
     labels, classes = dataset.required_labels(), len(dataset.class_names)
-    tail, all_of_it = (_class_counts(part, classes) > 0 for part in (labels[cut:], labels))
+    tail, all_of_it = (class_counts(part, classes) > 0 for part in (labels[cut:], labels))
     return bool((tail == all_of_it).all())
 
 

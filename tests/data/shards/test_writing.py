@@ -13,7 +13,7 @@ import pytest
 
 from deepmnist import data
 from deepmnist.data import split_validation
-from deepmnist.data.dataset import Dataset
+from deepmnist.data.dataset import Corpus, Dataset
 from deepmnist.data.shards import index, writing
 from deepmnist.errors import ConfigError, DataError, StorageError
 
@@ -154,6 +154,30 @@ def test_options_out_of_range_are_refused(
 def test_too_few_copies_to_hold_validation_apart_are_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 copies of 900 images are too few .* --copies 50 or"):
         writing.shard(source, tmp_path / "out", copies=2)
+
+
+@pytest.mark.usefixtures("small_sets")
+def test_copies_are_refused_where_a_class_cannot_be_held_out(source: Path, tmp_path: Path) -> None:
+    """Training would hold out copies of what it learns from."""
+    labels = np.arange(1_000) % 8
+    labels[:4] = 9
+    np.save(source / "train_labels.npy", labels)
+    with pytest.raises(DataError, match=r"has too few images of 9 for one of them .* no --copies$"):
+        writing.shard(source, tmp_path / "out", copies=3)
+    assert not (tmp_path / "out").exists()
+    writing.shard(source, tmp_path / "out")
+
+
+@pytest.mark.usefixtures("small_sets")
+def test_copies_are_refused_beside_a_test_part_without_labels(
+    many: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else copies would be the test images."""
+    corpus = Corpus(many, Dataset(many.images, None), "given")
+    monkeypatch.setattr(writing, "load", lambda *_, **__: corpus)
+    with pytest.raises(DataError, match=r"^given has a test part without labels, .*; label it, or"):
+        writing.shard("given", tmp_path / "out", copies=3)
+    assert not writing.shard("given", tmp_path / "out").test
 
 
 def test_parquet_is_decoded_once_a_row_group_at_a_time(

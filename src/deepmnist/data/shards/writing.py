@@ -8,7 +8,7 @@ is none of shards. In memory is a piece of a shard, and what `load` holds of the
 With copies, each training image is written so many times, each time changed by the augmenter of the
 recipes, pass after pass. What `split_validation` would hold out of the source is not copied: it
 comes, as it is, as the last 5,000 rows, where `split_validation` finds it again. No image's copy is
-then judged by another.
+then judged by another; a source of which it would be, validation or test, is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import atomic
-from deepmnist.data.dataset import SMALL_SET, VALIDATION_IMAGES, Dataset, split_validation
+from deepmnist.data.dataset import (
+    SMALL_SET,
+    VALIDATION_IMAGES,
+    Corpus,
+    Dataset,
+    class_counts,
+    split_validation,
+)
 from deepmnist.data.headers import (
     IMAGE_BYTES,
     IMAGES_HEADER_BYTES,
@@ -43,7 +50,7 @@ from deepmnist.data.shards.index import (
     read_index,
     sha256,
 )
-from deepmnist.errors import ConfigError, DataError, MissingExtraError, StorageError
+from deepmnist.errors import ConfigError, DataError, MissingExtraError, StorageError, one_line
 
 ROWS = 65_536  # of a shard: 51 MB
 MAX_COPIES = 1_000_000
@@ -72,18 +79,17 @@ def shard(
     observe: told after each shard how many of how many are done. Called again after it was stopped,
     it goes on; of shards that are complete it only reads the index.
 
-    ConfigError for options out of range, DataError for a source that cannot be read or has too few
-    images, StorageError where `out` holds something else or cannot be written.
+    ConfigError for options out of range, DataError for a source that cannot be read or, with
+    copies, has too few images, of all or of a class, or a test part without labels. StorageError
+    where `out` holds something else or cannot be written.
     """
     _check_options(rows, copies, seed)
     out, corpus = Path(out), load(spec, data_dir, resize=resize, stream=True)
     training = corpus.training_part
+    parts = _parts(corpus, copies, seed)
     made = _made(training, corpus.name, rows, copies, seed)
     if complete := _claim(out, made):
         return complete
-    parts = {"train": _copied(training, copies, seed) if copies else _Plain(training)}
-    if corpus.test is not None and corpus.test.labels is not None:
-        parts["test"] = _Plain(corpus.test)
     records = _write_parts(out, parts, rows, observe)
     index = Index(
         class_names=list(training.class_names),
@@ -143,6 +149,19 @@ class _Copied:
 _Part = _Plain | _Copied
 
 
+def _parts(corpus: Corpus, copies: int, seed: int) -> dict[str, _Part]:
+    training, test = corpus.training_part, corpus.test
+    plain: dict[str, _Part] = {}
+    if test is not None and test.labels is not None:
+        plain["test"] = _Plain(test)
+    elif copies:
+        raise DataError(
+            f"{corpus.name} has a test part without labels, so that copies would be tested on "
+            "copies; label it, or remove it to have a tenth of the images held out"
+        )
+    return {"train": _copied(training, copies, seed) if copies else _Plain(training), **plain}
+
+
 def _copied(training: Dataset, copies: int, seed: int) -> _Copied:
     kept, validation = split_validation(training)
     spread = np.arange(VALIDATION_IMAGES) * len(validation) // VALIDATION_IMAGES
@@ -153,7 +172,23 @@ def _copied(training: Dataset, copies: int, seed: int) -> _Copied:
             f"{copies} copies of {len(kept):,} images are too few for shards, of which 5,000 are "
             f"held out; give --copies {least} or more"
         )
+    _check_every_class(training, part.held_out)
     return part
+
+
+def _check_every_class(training: Dataset, held_out: Dataset) -> None:
+    """Of a class that is not held out, `split_validation` would hold out copies."""
+    names = training.class_names
+    here, there = (
+        class_counts(each.required_labels(), len(names)) for each in (training, held_out)
+    )
+    missing = [names[label] for label in np.flatnonzero((here > 0) & (there == 0))]
+    if missing:
+        raise DataError(
+            f"{training.name} has too few images of {one_line(', '.join(missing))} for one of them "
+            "to be among the tenth that is not copied but held out; give ten or more of each "
+            "class, or no --copies"
+        )
 
 
 def _changed(images: NDArray[np.uint8], seed: int, first: int) -> NDArray[np.uint8]:
