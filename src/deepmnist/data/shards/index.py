@@ -52,6 +52,7 @@ class Made(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     source: str  # its name
     images: Count  # of its training part
     labels: Sha256  # of that part's
+    pixels: Sha256 | None = None  # of the first images of both parts; None in older indexes
     rows: Count  # of a shard, at most
     copies: Count  # changed ones of each image; 0: the images as they are
     seed: Count

@@ -54,6 +54,7 @@ from deepmnist.errors import ConfigError, DataError, MissingExtraError, StorageE
 
 ROWS = 65_536  # of a shard: 51 MB
 MAX_COPIES = 1_000_000
+FIRST_ROWS = 64  # of each part, whose pixels tell a source from another of the same name and labels
 BEGUN = "shards.begun.json"  # what is being made, until all of it is
 PIECE_ROWS = 8_192  # made and written at once
 # of a copy; a recipe may change it again
@@ -87,7 +88,7 @@ def shard(
     out, corpus = Path(out), load(spec, data_dir, resize=resize, stream=True)
     training = corpus.training_part
     parts = _parts(corpus, copies, seed)
-    made = _made(training, corpus.name, rows, copies, seed)
+    made = _made(corpus, rows, copies, seed)
     if complete := _claim(out, made):
         return complete
     records = _write_parts(out, parts, rows, observe)
@@ -275,16 +276,27 @@ def _check_options(rows: int, copies: int, seed: int) -> None:
             raise ConfigError(f"{name} is {value:,}; it must be from {least} to {most:,}")
 
 
-def _made(training: Dataset, name: str, rows: int, copies: int, seed: int) -> Made:
+def _made(corpus: Corpus, rows: int, copies: int, seed: int) -> Made:
+    training = corpus.training_part
     labels = hashlib.sha256(np.ascontiguousarray(training.required_labels()).data).hexdigest()
     return Made(
-        source=name,
+        source=corpus.name,
         images=len(training),
         labels=labels,
+        pixels=_first_pixels(training, corpus.test),
         rows=rows,
         copies=copies,
         seed=seed if copies else 0,
     )
+
+
+def _first_pixels(*parts: Dataset | None) -> str:
+    """SHA-256 of the first images of each; all of them would be as much work as the shards."""
+    digest = hashlib.sha256()
+    for part in parts:
+        first = b"" if part is None else part.gather(slice(0, FIRST_ROWS)).tobytes()
+        digest.update(len(first).to_bytes(8) + first)
+    return digest.hexdigest()
 
 
 def _claim(out: Path, made: Made) -> Index | None:
