@@ -183,6 +183,37 @@ def test_a_row_group_past_the_limit_is_refused_unread(tmp_path, tiny, monkeypatc
         parquet.read_file(path)
 
 
+@pytest.mark.parametrize("struct", [True, False])
+def test_a_cell_that_stands_in_every_row_does_not_fill_memory(
+    tmp_path, tiny, monkeypatch, struct
+) -> None:
+    """Nor does what stands beside the pictures."""
+    cells = [bytes(2**20)] * 200
+    if struct:
+        cells = pa.array([{"bytes": b"x", "path": "x" * 2**20}] * 200, PICTURE)
+    path = write_columns(tmp_path / "a.parquet", image=cells)
+    assert path.stat().st_size < 2**16
+    held: list[int] = []
+
+    def image(*_: object) -> np.ndarray:
+        held.append(pa.total_allocated_bytes())
+        return tiny.images[0]
+
+    monkeypatch.setattr(parquet, "_image", image)
+    del cells
+    before = pa.total_allocated_bytes()
+    assert len(parquet.read_file(path)) == 200
+    assert max(held) - before < 2**26
+
+
+def test_batches_are_as_small_as_large_cells_ask_for(tmp_path, tiny, monkeypatch) -> None:
+    path = write(tmp_path / "a.parquet", tiny)
+    assert parquet._batch_rows(pq.read_metadata(path)) == 16
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 1)
+    assert parquet._batch_rows(pq.read_metadata(path)) == 1
+    assert parquet.read_file(path).identity == tiny.identity
+
+
 @pytest.mark.parametrize("kept", [0, 10, 2_000, -20])
 def test_a_truncated_file_is_refused(tmp_path, tiny, kept) -> None:
     path = write(tmp_path / "a.parquet", tiny)

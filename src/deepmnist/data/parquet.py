@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PARTS = ("train", "test")
-BATCH_ROWS = 1_024
+BATCH_ROWS = 16
+BATCH_BYTES = 2**28  # of a batch: a cell that a small file holds once may stand in all its rows
 LABEL_ROWS = 65_536
 MAX_GROUP_BYTES = 2**30  # of one row group unpacked, as its file claims
 
@@ -169,10 +170,26 @@ def _read(
 ) -> NDArray[np.uint8]:
     """The pictures of some row groups, or of all; `first` is the number of the first row."""
     images: list[NDArray[np.uint8]] = []
-    for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=["image"]):
-        for row, cell in enumerate(batch["image"].to_pylist(), first + len(images)):
-            images.append(_image(cell, f"{path}, row {row}", resize))
+    for batch in file.iter_batches(
+        _batch_rows(file.metadata), groups, [_column(file.schema_arrow)]
+    ):
+        for cell in batch["image"]:
+            where = f"{path}, row {first + len(images)}"
+            images.append(_image(cell.as_py(), where, resize))
     return np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
+
+
+def _column(schema: pa.Schema) -> str:
+    """The column of encoded pictures alone: what lies beside it in a struct is not unpacked."""
+    import pyarrow.types as kinds
+
+    return "image.bytes" if kinds.is_struct(schema.field("image").type) else "image"
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    groups = range(metadata.num_row_groups)
+    largest = max(metadata.row_group(group).total_byte_size for group in groups)
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, largest)))
 
 
 def _all_labels(file: pq.ParquetFile, path: Path) -> NDArray[np.generic] | None:
