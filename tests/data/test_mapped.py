@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepmnist.data import arrays, mapped
 from deepmnist.data.dataset import Dataset, split_validation
+from deepmnist.data.streamed import Run, StreamedImages
 from deepmnist.errors import DataError
 
 HEADER = 100  # bytes before the images
@@ -68,6 +69,25 @@ def test_what_is_no_run_of_bytes_is_indexed_as_numpy_does(
 def test_a_row_outside_a_mapped_set_is_an_index_error(images: NDArray[np.uint8]) -> None:
     with pytest.raises(IndexError):
         mapped.gather(images, np.array([N]))
+
+
+@pytest.mark.usefixtures("none_copied")
+@pytest.mark.parametrize("stored", ["array", "map", "rows", "stream"])
+def test_any_rows_may_be_taken_however_images_are_stored(
+    images: NDArray[np.uint8], tiny: Dataset, stored: str
+) -> None:
+    whole = np.asarray(tiny.images)
+    kinds = {
+        "array": whole,
+        "map": images,
+        "rows": mapped.MappedRows(images, np.arange(N)),
+        "stream": StreamedImages([Run(N, lambda: whole)]),
+    }
+    dataset = Dataset(kinds[stored], tiny.labels)
+    for rows in (slice(3, None, 2), slice(None, None, -1), tiny.labels == 7, slice(5, -5)):
+        taken = dataset.take(rows)
+        np.testing.assert_array_equal(taken.gather(slice(None)), whole[rows])
+        np.testing.assert_array_equal(taken.labels, tiny.labels[rows])
 
 
 @pytest.mark.usefixtures("none_copied")

@@ -84,8 +84,11 @@ class Dataset:
         return self.labels
 
     def take(self, rows: mapped.Selection, name: str | None = None) -> Dataset:
-        """The same data set, narrowed to `rows`, in their order; a large stored one is not read."""
-        labels = self.labels
+        """The same data set, narrowed to `rows`, in their order; a large stored one is not read.
+
+        rows: a slice, row numbers, a mask of all rows, or all but some.
+        """
+        rows, labels = _plain(rows, len(self)), self.labels
         if labels is not None:
             labels = rows.taken_from(labels) if isinstance(rows, AllBut) else labels[rows]
         images = mapped.select(self.images, rows)
@@ -243,6 +246,13 @@ def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
     labels, classes = dataset.required_labels(), len(dataset.class_names)
     tail, all_of_it = (class_counts(part, classes) > 0 for part in (labels[cut:], labels))
     return bool((tail == all_of_it).all())
+
+
+def _plain(rows: mapped.Selection, n: int) -> mapped.Selection:
+    """Steps and masks as row numbers, since stored images know runs and numbers alone."""
+    if isinstance(rows, slice) and rows.step not in (None, 1):
+        return np.arange(*rows.indices(n))
+    return np.flatnonzero(rows) if isinstance(rows, np.ndarray) and rows.dtype == bool else rows
 
 
 def _encoded(class_names: tuple[str, ...]) -> bytes:
