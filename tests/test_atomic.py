@@ -217,11 +217,14 @@ def test_a_killed_writer_leaves_the_old_file_and_one_part_that_sweep_removes(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_remains_of_a_writer_of_the_same_process_id_are_no_obstacle(tmp_path: Path) -> None:
-    filled(tmp_path / f".folder.{os.getpid()}{atomic.PART}", half="1")
-    with atomic.replacing(tmp_path / "folder") as temporary:
-        filled(temporary, new="2")
-    assert [file.name for file in (tmp_path / "folder").iterdir()] == ["new"]
+def test_writers_of_the_same_process_id_do_not_meet(tmp_path: Path) -> None:
+    """As of two containers that share a folder; the last to be done is as good as the first."""
+    path = tmp_path / "file"
+    with atomic.replacing(path) as first, atomic.replacing(path) as second:
+        first.write_bytes(b"1")
+        second.write_bytes(b"2")
+    assert path.read_bytes() == b"1"
+    assert leftovers(tmp_path) == []
 
 
 def test_sweep_removes_files_folders_and_links_that_are_parts_and_nothing_else(

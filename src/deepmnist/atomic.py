@@ -7,6 +7,7 @@ to its own name. Whatever is killed in between leaves a hidden `.part` behind, a
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,19 +19,18 @@ PART = ".part"  # the ending of every unfinished file or folder
 
 
 @contextmanager
-def replacing(path: Path, writer: str | None = None) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary path to write a file or folder at; it takes the name `path` on leaving.
 
-    On any exception the temporary is removed and what was at `path` stays. Writers on several
-    machines, whose process ids may be the same, must name themselves. StorageError where the
-    system refuses: no space, no permission, a name that is taken.
+    On any exception the temporary is removed and what was at `path` stays. Its name is drawn: in
+    containers that share a folder all process ids may be the same. StorageError where the system
+    refuses: no space, no permission, a name that is taken.
     """
     if not path.name:  # "." or "/"
         raise StorageError(f"cannot write {path}: it is a folder that is there; give a name in it")
-    temporary = path.with_name(f".{path.name}.{writer or os.getpid()}{PART}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}{PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)  # of a killed writer: in a container its process id comes again
         yield temporary
         _to_disk(temporary)
         _take_name(temporary, path)

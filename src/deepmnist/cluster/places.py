@@ -8,9 +8,8 @@ and those that pyarrow does not know to fsspec's.
 from __future__ import annotations
 
 import os
-import socket
+import secrets
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -110,11 +109,6 @@ def reason(error: BaseException) -> str:
     return one_line(" ".join(str(text).split())[:200])
 
 
-def _writer() -> str:
-    """Who writes: unlike any other process's on any machine."""
-    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-
-
 class Local:
     """A folder or file of this machine, or of a file system that it has mounted."""
 
@@ -142,10 +136,7 @@ class Local:
 
     @contextmanager
     def replacing(self, path: str) -> Iterator[BinaryIO]:
-        with (
-            atomic.replacing(self.path / path, _writer()) as temporary,
-            temporary.open("wb") as file,
-        ):
+        with atomic.replacing(self.path / path) as temporary, temporary.open("wb") as file:
             yield file
 
     def remove(self, path: str) -> None:
@@ -205,7 +196,7 @@ class Remote:
         """Stores take an object whole when it is closed; the move keeps that true of others."""
         name = self._path(path)
         folder, _, last = name.rpartition("/")
-        temporary = f"{folder}/.{last}.{_writer()}{atomic.PART}"
+        temporary = f"{folder}/.{last}.{secrets.token_hex(8)}{atomic.PART}"
         try:
             self._files.create_dir(folder, recursive=True)
             with self._files.open_output_stream(temporary) as file:
