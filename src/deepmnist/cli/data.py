@@ -34,7 +34,7 @@ def list_(data_dir: DataDir = None) -> None:
 
 @app.command()
 def get(name: Name, data_dir: DataDir = None) -> None:
-    """Download a data set unless it is here already, each file checked against its SHA-256."""
+    """Download a data set unless it is here already; what comes is checked against its SHA-256."""
     from deepmnist import data
 
     print(f"{name} is in {data.get(name, data_dir) or 'scikit-learn; it needs no file'}")
