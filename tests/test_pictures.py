@@ -323,10 +323,13 @@ def test_a_tile_larger_than_the_limit_is_refused_though_its_picture_is_small() -
         pictures.decode(data, "x")
 
 
+@pytest.mark.parametrize("several", [True, False])
 def test_a_jpeg_of_too_many_scans_is_refused_before_decoding(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, several: bool
 ) -> None:
-    data = saved(drawn("RGB"), "JPEG", progressive=True)
+    """Also where another follows it, which Pillow takes for another format."""
+    more = {"save_all": True, "append_images": [drawn("RGB")]} if several else {}
+    data = saved(drawn("RGB"), "MPO" if several else "JPEG", progressive=True, **more)
     assert pictures.decode(data, "x").shape == GREY.shape
     monkeypatch.setattr(pictures, "MAX_SCANS", 9)
     with pytest.raises(PictureError, match=r"^x is a JPEG of more than 9 scans, .*save it again$"):

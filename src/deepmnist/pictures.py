@@ -103,7 +103,7 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
             width, height = picture.size
             _check_pixels(width, height, shown, most)
             _check_tile(picture, shown, most)
-            _check_scans(picture, data, shown)
+            _check_scans(data, shown)
             if enough is not None:
                 _draft(picture, enough)
             reduced = picture.size != (width, height)
@@ -158,8 +158,8 @@ def _check_tile(picture: Image.Image, shown: str, most: int) -> None:
         _check_pixels(width, height, f"{shown} with a tile", most)
 
 
-def _check_scans(picture: Image.Image, data: bytes, shown: str) -> None:
-    if picture.format == "JPEG" and scans.decoded(data) > MAX_SCANS:
+def _check_scans(data: bytes, shown: str) -> None:
+    if data.startswith(scans.START) and scans.decoded(data) > MAX_SCANS:
         raise PictureError(
             f"{shown} is a JPEG of more than {MAX_SCANS} scans, the most that are decoded; "
             "save it again"

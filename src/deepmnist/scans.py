@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+START = b"\xff\xd8"  # of a JPEG, and of several in one file
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # of those that say a length
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
