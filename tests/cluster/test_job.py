@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepmnist.cluster import job, tables
+from deepmnist.cluster import job, places, tables
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, RunError, StorageError
 from tests.cluster.files import answers, errors, png, tar_file
@@ -49,6 +49,21 @@ def test_the_same_command_scores_what_is_missing_alone(
     assert (tally.rows, tally.unreadable) == (19, 1)
     assert (answers(out), errors(out)) == whole
     assert score(shards, out).rows == 0
+
+
+def test_a_new_address_is_scored_into_and_gone_on_with(
+    score: Callable[..., Any], shards: Path
+) -> None:
+    pytest.importorskip("fsspec", reason="fsspec is not installed")
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    try:
+        assert score(shards, "memory://new/answers").rows == 58
+        places.at("memory://new/answers").remove("part-00001.parquet")
+        assert score(shards, "memory://new/answers").rows == 10
+    finally:
+        MemoryFileSystem.store.clear()
+        MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
 @pytest.mark.parametrize("done", [[], [2], [0, 3, 5]])

@@ -36,6 +36,7 @@ def write(place: Place, path: str, data: bytes) -> None:
 
 
 def test_what_is_written_is_listed_and_read(place: Place) -> None:
+    place.sweep()
     assert place.entry() is None
     write(place, "b.txt", b"two")
     write(place, "a/deep.txt", b"one")

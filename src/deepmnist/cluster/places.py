@@ -218,6 +218,8 @@ class Remote:
             raise StorageError(f"cannot remove {self._shown(path)}: {reason(error)}") from error
 
     def sweep(self) -> None:
+        if self.entry() is None:
+            return
         entries = self.children()
         for folder in [each for each in entries if each.is_folder]:
             entries += self.children(folder.path)
