@@ -55,15 +55,53 @@ def test_long_names_folders_and_links_do_not_confuse(tmp_path: Path, form: int) 
     name = "é" * 60 + "/" + "x" * 120 + ".png"
     with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
         for kind, target in ((tarfile.DIRTYPE, ""), (tarfile.SYMTYPE, "y" * 150)):
-            info = tarfile.TarInfo("b.png")
-            info.type, info.linkname = kind, target
-            archive.addfile(info)
-        for each in (name, "short.png"):
-            info = tarfile.TarInfo(each)
-            info.size = 3
-            archive.addfile(info, io.BytesIO(b"abc"))
+            for each in (name, "short.png"):
+                info = tarfile.TarInfo("a" * 120 if kind == tarfile.DIRTYPE else "b" * 120)
+                info.type, info.linkname = kind, target
+                archive.addfile(info)
+                info = tarfile.TarInfo(each)
+                info.size = 3
+                archive.addfile(info, io.BytesIO(b"abc"))
     found = read(tmp_path, buffer.getvalue())
-    assert [each.path for each in found] == [f"a.tar/{name}", "a.tar/short.png"]
+    assert [each.path for each in found] == [f"a.tar/{name}", "a.tar/short.png"] * 2
+    assert [each.load() for each in found] == [b"abc"] * 4
+
+
+KINDS = {"hard link": tarfile.LNKTYPE, "link": tarfile.SYMTYPE, "sparse": tarfile.GNUTYPE_SPARSE}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_a_picture_that_is_no_whole_file_is_told(tmp_path: Path, kind: bytes) -> None:
+    info = tarfile.TarInfo("a/0.png")
+    info.type, info.linkname = kind, "a/1.png"
+    found = read(tmp_path, info.tobuf(tarfile.GNU_FORMAT) + tar_file(MEMBERS[:1]))
+    assert (found[0].path, found[0].row, found[0].rows) == ("a.tar/a/0.png", 1, 1)
+    assert "a link or a sparse file" in found[0].reason
+    assert contents(found[1:]) == [("a.tar/a/1.png", 2, MEMBERS[0][1])]
+
+
+@pytest.mark.parametrize("version", ["0.0", "1.0"])
+def test_a_sparse_file_of_the_newer_kind_is_told(tmp_path: Path, version: str) -> None:
+    major, minor = version.split(".")
+    info = tarfile.TarInfo("GNUSparseFile.0/0")
+    info.size, info.pax_headers = 3, {
+        "GNU.sparse.major": major, "GNU.sparse.minor": minor, "GNU.sparse.name": "a/0.png",
+    }  # fmt: skip
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(b"abc"))
+    (told,) = read(tmp_path, buffer.getvalue())
+    assert (told.path, told.rows) == ("a.tar/a/0.png", 1)
+
+
+def test_the_map_of_a_sparse_file_is_passed_over(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("holes")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, 3
+    head = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    head[148:156], head[482] = b" " * 8, 1
+    head[148:156] = b"%06o\0 " % sum(head)
+    blocks = bytes(head) + b"\0" * 504 + b"\1" + b"\0" * 7 + bytes(512) + b"abc".ljust(512, b"\0")
+    assert contents(read(tmp_path, blocks + tar_file(MEMBERS))) == WHOLE
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

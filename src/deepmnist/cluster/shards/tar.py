@@ -2,7 +2,8 @@
 
 Python's own reader takes a damaged header, or a file that ends between two members, for the end of
 the archive; here every archive must end with its mark, so that no picture is lost without a word.
-Members that are no pictures by their name (labels beside them, folders) are passed over.
+Members that are no pictures by their name (labels beside them, folders) are passed over. Links and
+sparse files with a picture's name are told: their bytes lie elsewhere, or with holes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ BLOCK = tarfile.BLOCKSIZE
 MAX_NOTE_BYTES = 2**20  # of what tells a member's long name
 PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK = b"x", b"g", b"L", b"K"
 NOTES = (PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK)
+MAP_GOES_ON, MAP_STILL_GOES_ON = 482, 504  # in a sparse file's header, and in a block of its map
 TYPICAL_BYTES = 2**15  # of a picture, to guess the work in an archive
 
 
@@ -36,12 +38,12 @@ def rows(place: Place, piece: Piece) -> Iterator[Read]:
     with streams.opened(place, piece.path) as stream:
         number = 0
         try:
-            for name, size in _members(stream):
+            for name, size, whole in _members(stream):
                 if not is_picture(name):
                     stream.skip(_padded(size))
                     continue
                 number += 1
-                yield _member(stream, f"{piece.path}/{name}", number, size)
+                yield _member(stream, f"{piece.path}/{name}", number, size, whole)
         except _TornError as error:
             yield Unreadable(piece.path, number + 1, None, str(error))
 
@@ -55,10 +57,13 @@ class _TornError(Exception):
     """The archive ends before its end mark, or a header in it is damaged."""
 
 
-def _member(stream: streams.Stream, path: str, number: int, size: int) -> Picture | Unreadable:
-    if size > MAX_FILE_BYTES:
+def _member(
+    stream: streams.Stream, path: str, number: int, size: int, whole: bool
+) -> Picture | Unreadable:
+    if not whole or size > MAX_FILE_BYTES:
         stream.skip(_padded(size))
-        return Unreadable(path, number, 1, f"larger than {MAX_FILE_BYTES // 2**20} MiB")
+        large = f"larger than {MAX_FILE_BYTES // 2**20} MiB"
+        return Unreadable(path, number, 1, large if whole else "a link or a sparse file")
     data = stream.read(size)
     if len(data) < size:
         return Unreadable(path, number, 1, f"truncated: {len(data):,} of {size:,} bytes")
@@ -66,21 +71,28 @@ def _member(stream: streams.Stream, path: str, number: int, size: int) -> Pictur
     return Picture(path, number, partial(bytes, data), image_as_is=False)
 
 
-def _members(stream: streams.Stream) -> Iterator[tuple[str, int]]:
-    """Name and bytes of every file; whoever asks for the next has read or passed over the last."""
+def _members(stream: streams.Stream) -> Iterator[tuple[str, int, bool]]:
+    """Name and bytes of all but folders, and whether those bytes are the file.
+
+    Whoever asks for the next has read or passed over the last.
+    """
     notes: dict[str, str] = {}
     while (header := _header(stream)) is not None:
         if header.type in NOTES:
             notes |= _notes(header.type, _note(stream, header.size))
             continue
-        size = int(notes["size"]) if notes.get("size", "").isdecimal() else header.size
-        if header.isreg() and not header.issparse():
-            yield notes.get("path", header.name), size
-        elif header.type in tarfile.SUPPORTED_TYPES and not header.issparse():
-            continue  # folders and links have no bytes
-        else:
-            stream.skip(_padded(size))
+        if not header.isdir():
+            name = notes.get("GNU.sparse.name", notes.get("path", header.name))
+            sparse = header.type == tarfile.GNUTYPE_SPARSE or any("sparse" in key for key in notes)
+            yield name, _size(header, notes), header.isreg() and not sparse
         notes = {}
+
+
+def _size(header: tarfile.TarInfo, notes: dict[str, str]) -> int:
+    """Bytes that follow; links have none."""
+    if header.type in tarfile.SUPPORTED_TYPES and not header.isreg():
+        return 0
+    return int(notes["size"]) if notes.get("size", "").isdecimal() else header.size
 
 
 def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
@@ -91,9 +103,13 @@ def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
     if len(data) < BLOCK:
         raise _TornError(f"truncated: {stream.fault or 'the archive has no end mark'}")
     try:
-        return tarfile.TarInfo.frombuf(data, "utf-8", "surrogateescape")
+        header = tarfile.TarInfo.frombuf(data, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
         raise _TornError(f"damaged: {places.reason(error)}") from error
+    more = header.type == tarfile.GNUTYPE_SPARSE and data[MAP_GOES_ON] != 0
+    while more:
+        more = any(stream.read(BLOCK)[MAP_STILL_GOES_ON:][:1])
+    return header
 
 
 def _note(stream: streams.Stream, size: int) -> bytes:
@@ -111,7 +127,7 @@ def _notes(kind: bytes, note: bytes) -> dict[str, str]:
         return {"path": note.rstrip(b"\0").decode("utf-8", "surrogateescape")}
     if kind != PAX:
         return {}
-    found = re.findall(rb"\d+ (path|size)=([^\n]*)\n", note)
+    found = re.findall(rb"\d+ (path|size|GNU\.sparse\.\w+)=([^\n]*)\n", note)
     return {key.decode(): value.decode("utf-8", "surrogateescape") for key, value in found}
 
 
