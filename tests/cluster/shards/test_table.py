@@ -37,8 +37,8 @@ def images_of(found: list[Any]) -> tuple[list[int], NDArray[np.uint8]]:
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize("block", [2**22, 5_000])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r\r\n"])
+@pytest.mark.parametrize("block", [2**22, 20_000, 5_000])
 def test_pieces_hold_every_line_once_wherever_they_are_cut(
     tmp_path: Path,
     tiny: Dataset,
@@ -52,7 +52,7 @@ def test_pieces_hold_every_line_once_wherever_they_are_cut(
     images = np.asarray(tiny.images)
     text = csv_file(images, labelled).replace("\n", ending)
     pieces, found = read(tmp_path, text)
-    assert len(pieces) == (1 if block == 2**22 else 4)
+    assert (len(pieces) == 1) is (block == 2**22)
     rows, read_images = images_of(found)
     assert rows == list(range(1, 61))
     assert np.array_equal(read_images, images)
@@ -101,6 +101,18 @@ def test_a_line_without_end_takes_no_more_memory_than_a_block(
     assert (bad.row, bad.rows) == (2, 1)
     assert "longer than" in bad.reason
     assert max(longest) <= 100_000 + lines.MAX_LINE_BYTES + 100_000
+
+
+def test_a_line_without_end_before_the_end_of_a_piece_gives_no_row_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "PART_WEIGHT", 10)
+    monkeypatch.setattr(table, "BLOCK_BYTES", 20_000)
+    row = ",".join(["1"] * 784)
+    for length in (66_000, 75_000):
+        for after in range(1, 15):
+            _, found = read(tmp_path, "\n".join([*[row] * 8, "1" * length, *[row] * after]))
+            assert images_of(found)[0] == [*range(1, 9), *range(10, 10 + after)]
 
 
 def test_a_file_whose_first_line_is_none_of_images_is_a_data_error(tmp_path: Path) -> None:

@@ -77,25 +77,28 @@ def rows(place: Place, piece: Piece) -> Iterator[Read]:
 
 
 def _blocks(file: BinaryIO, row: int, stop: int | None) -> Iterator[tuple[bytes, int]]:
-    """Whole lines, some megabytes at a time, each block with its first row, up to row `stop`.
-
-    A line that is too long comes alone, and cut off: it is none, and must not fill memory.
-    """
-    rest = b""
-    while (stop is None or row < stop) and (data := file.read(BLOCK_BYTES)):
-        head, newline, rest = (rest + data).rpartition(b"\n")
-        block = head + newline
+    """Whole lines, some megabytes at a time, each block with its first row, up to row `stop`."""
+    for block in _lines(file):
         lines = block.count(b"\n")
-        if stop is not None and row + lines > stop:
-            block = b"".join(block.splitlines(keepends=True)[: stop - row])
-            lines = stop - row
-        if lines:
-            yield block, row
+        if stop is not None and row + lines >= stop:
+            if kept := block.split(b"\n")[: stop - row]:
+                yield b"\n".join([*kept, b""]), row
+            return
+        yield block, row
         row += lines
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Blocks of whole lines. One that is too long is cut off: it must not fill memory."""
+    rest = b""
+    while data := file.read(BLOCK_BYTES):
+        head, newline, rest = (rest + data).rpartition(b"\n")
+        if newline:
+            yield head + newline
         if len(rest) > table.MAX_LINE_BYTES:
             rest = rest[: table.MAX_LINE_BYTES + 1] + _after_line(file)
-    if rest and (stop is None or row < stop):
-        yield rest + b"\n", row
+    if rest:
+        yield rest + b"\n"
 
 
 def _after_line(file: BinaryIO) -> bytes:
