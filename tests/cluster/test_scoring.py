@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepmnist.cluster import scoring
+from deepmnist.cluster import scoring, sources
+from deepmnist.cluster.places import Local
 from deepmnist.cluster.scoring import ahead, zip_kept
+from deepmnist.cluster.shards import table
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import RunError
 from tests.cluster.files import answers, csv_file, errors, idx_file, parquet_file, png, tar_file
@@ -66,6 +69,38 @@ def test_what_cannot_be_read_is_among_the_errors_and_nowhere_else(
     assert set(found) == {"bad.png", "gone.png", "torn.parquet"}
     assert (found["bad.png"]["rows"], found["torn.parquet"]["rows"]) == (1, None)
     assert (tally.rows, tally.unreadable) == (1, 3)
+
+
+class Breaking(io.FileIO):
+    """A file of a store that is lost in its middle."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self.tell() >= 40_000:
+            raise OSError(5, "Input/output error")
+        return super().readinto(buffer)
+
+
+def test_a_store_that_is_lost_in_the_middle_of_a_file_leaves_the_rest_unreadable(
+    score: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "BLOCK_BYTES", 20_000)
+    (tmp_path / "a.csv").write_text(csv_file(np.zeros((40, 28, 28), np.uint8)))
+    cut = list(sources.parts(Local(tmp_path), Local(tmp_path).children()))
+    monkeypatch.setattr(sources, "parts", lambda *given: cut)
+    opened = Local.open
+
+    def breaking(place: Local, path: str) -> Any:
+        if path.endswith(".csv"):
+            return io.BufferedReader(Breaking(place.path / path), 8_192)
+        return opened(place, path)
+
+    monkeypatch.setattr(Local, "open", breaking)
+    score(tmp_path / "a.csv", tmp_path / "out")
+    read = [row["row"] for row in answers(tmp_path / "out")]
+    (told,) = errors(tmp_path / "out")
+    assert read == list(range(1, told["row"]))
+    assert 0 < len(read) == 40 - told["rows"]
+    assert "Input/output error" in told["reason"]
 
 
 def test_a_source_without_errors_has_no_table_of_them(

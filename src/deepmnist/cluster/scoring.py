@@ -186,14 +186,27 @@ def _prepared(picture: Picture) -> NDArray[np.uint8] | Exception:
 
 
 def _rows(source: Place, piece: Piece) -> Iterator[Read]:
-    """The rows of a piece; where nothing of its file can be read, that."""
+    """The rows of a piece; where no more of its file can be read, that."""
+    told = piece.start  # the last row that is passed on
     try:
-        yield from sources.shard_module(piece.kind).rows(source, piece)
+        for read in sources.shard_module(piece.kind).rows(source, piece):
+            told = max(told, _last_row(read))
+            yield read
     except DataError as error:
         known = piece.stop != TO_THE_END
-        row = piece.start + 1 if known and piece.kind is not Kind.picture else None
-        rows = piece.stop - piece.start if known else None
+        row = told + 1 if (known or told) and piece.kind is not Kind.picture else None
+        rows = piece.stop - told if known else None
         yield Unreadable(piece.path, row, rows, places.reason(error))
+
+
+def _last_row(read: Read) -> int:
+    """Counted from 1; 0 where rows are not."""
+    if isinstance(read, Images):
+        return int(read.rows[-1])
+    if read.row is None:
+        return 0
+    more = read.rows if isinstance(read, Unreadable) else None
+    return read.row + (more or 1) - 1
 
 
 def check_unchanged(source: Place, pieces: Iterable[Piece]) -> None:
