@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from tests.cluster.files import tar_file
 
 MEMBERS = [(f"a/{each}.png", bytes([each]) * (700 * each)) for each in range(1, 6)]
 
+END = sum(512 + -(-len(data) // 512) * 512 for _, data in MEMBERS)  # bytes before the end mark
 
-def read(folder: Path, data: bytes, name: str = "a.tar") -> list[Any]:
+
+def read(folder: Path, data: bytes, name: str = "a.tar", place: Local | None = None) -> list[Any]:
     (folder / name).write_bytes(data)
-    place = Local(folder)
+    place = place or Local(folder)
     entry = place.entry(name)
     assert entry is not None
     (piece,) = tar.cut(place, entry)
@@ -109,11 +112,8 @@ def test_wherever_it_is_torn_what_came_before_is_read_and_the_tear_is_told(
     tmp_path: Path, pack: Any
 ) -> None:
     data = tar_file(MEMBERS)
-    end = sum(512 + -(-len(content) // 512) * 512 for _, content in MEMBERS)
-    for kept in range(0, end + 1, 256):
+    for kept in range(256, END + 1, 256):
         found = read(tmp_path, pack(data[:kept]))
-        if not found or kept == 0:
-            continue
         assert contents(found) == WHOLE[: len(contents(found))]
         assert isinstance(found[-1], Unreadable), kept
         assert found[-1].rows is None
@@ -146,6 +146,62 @@ def test_a_name_that_claims_megabytes_is_not_read(tmp_path: Path) -> None:
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2**33
     (refused,) = read(tmp_path, info.tobuf(tarfile.GNU_FORMAT) + bytes(2_000))
     assert "a name of 8,589,934,592 bytes" in refused.reason
+
+
+def header(name: str, size: int, bytes_on: bytes = b"") -> bytes:
+    """Of a member of so many bytes, be they fewer than none, and what follows."""
+    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = (size % 2**96).to_bytes(12, "big") if size < 0 else size.to_bytes(12, "big")
+    block[124] |= 0x80
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + bytes_on
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("size", [-512, -1, 2**62, 2**70])
+@pytest.mark.parametrize("name", ["labels.txt", "0.png"])
+def test_a_size_that_cannot_be_ends_it_with_a_word(
+    tmp_path: Path, pack: Any, size: int, name: str
+) -> None:
+    found = read(tmp_path, pack(tar_file(MEMBERS)[:END] + header(name, size, bytes(1_024))))
+    assert contents(found)[: len(WHOLE)] == WHOLE
+    assert found[-1].rows is None
+    assert ("damaged: a size" if size < 0 else "truncated") in found[-1].reason
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "-1", "x"])
+def test_a_noted_size_that_is_none_ends_it_with_a_word(tmp_path: Path, text: str) -> None:
+    note = f"0 size={text}\n".encode()
+    info = tarfile.TarInfo("note")
+    info.type, info.size = tarfile.XHDTYPE, len(note)
+    padded = note.ljust(-(-len(note) // 512) * 512, b"\0")
+    (told,) = read(tmp_path, info.tobuf(tarfile.GNU_FORMAT) + padded + tar_file(MEMBERS))
+    assert "damaged: a size" in told.reason
+
+
+class Strict(io.FileIO):
+    """A file of a store that does not go beyond its end, as pyarrow's are."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        if offset + (self.tell() if whence == 1 else 0) > os.fstat(self.fileno()).st_size:
+            raise OSError("cannot seek past the end")
+        return super().seek(offset, whence)
+
+
+class StrictPlace(Local):
+    def open(self, path: str) -> Any:
+        return io.BufferedReader(Strict(self.path / path))
+
+
+@pytest.mark.parametrize("kept", [0, 500])
+def test_a_store_that_does_not_seek_beyond_the_end_tells_the_tear(
+    tmp_path: Path, kept: int
+) -> None:
+    data = tar_file([*MEMBERS[:1], ("labels.txt", b"x" * 1_000)])[: 2_048 + kept]
+    *pictures, told = read(tmp_path, data, place=StrictPlace(tmp_path))
+    assert contents(pictures) == WHOLE[:1]
+    assert "truncated" in told.reason
 
 
 def test_a_picture_that_claims_too_much_is_refused_unread(tmp_path: Path) -> None:

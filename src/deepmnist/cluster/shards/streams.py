@@ -19,7 +19,7 @@ READ_BYTES = 2**18
 
 
 class Stream:
-    """A file read from its start to its end. `fault` says what ended it early."""
+    """A file read from its start to its end. `fault` says what ended it early; nothing follows."""
 
     def __init__(self, file: BinaryIO, packed: bool) -> None:
         self.packed = packed
@@ -30,7 +30,7 @@ class Stream:
         """So many bytes; fewer at the end, be it the file's or the tear."""
         found = bytearray()
         try:
-            while len(found) < count:
+            while self.fault is None and len(found) < count:
                 data = self._file.read1(min(READ_BYTES, count - len(found)))  # type: ignore[attr-defined]
                 if not data:
                     break
@@ -42,7 +42,10 @@ class Stream:
     def skip(self, count: int) -> None:
         """Pass over so many bytes; past the end, the next read gives nothing."""
         if not self.packed:
-            self._file.seek(count, 1)
+            try:
+                self._file.seek(count, 1)
+            except (OSError, ValueError, OverflowError):  # some files do not go past their end
+                self.fault = f"it ends before the {count:,} bytes that it claims"
             return
         while count > 0 and (data := self.read(min(READ_BYTES, count))):
             count -= len(data)

@@ -24,6 +24,7 @@ MAX_NOTE_BYTES = 2**20  # of what tells a member's long name
 PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK = b"x", b"g", b"L", b"K"
 NOTES = (PAX, PAX_FOR_ALL, LONG_NAME, LONG_LINK)
 MAP_GOES_ON, MAP_STILL_GOES_ON = 482, 504  # in a sparse file's header, and in a block of its map
+A_SIZE = re.compile(r"[0-9]{1,30}")
 TYPICAL_BYTES = 2**15  # of a picture, to guess the work in an archive
 
 
@@ -92,7 +93,10 @@ def _size(header: tarfile.TarInfo, notes: dict[str, str]) -> int:
     """Bytes that follow; links have none."""
     if header.type in tarfile.SUPPORTED_TYPES and not header.isreg():
         return 0
-    return int(notes["size"]) if notes.get("size", "").isdecimal() else header.size
+    noted = notes.get("size", str(header.size))
+    if not A_SIZE.fullmatch(noted):
+        raise _TornError(f"damaged: a size of {places.shown(noted[:20])}")
+    return int(noted)
 
 
 def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
@@ -113,7 +117,7 @@ def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
 
 
 def _note(stream: streams.Stream, size: int) -> bytes:
-    if size > MAX_NOTE_BYTES:
+    if not 0 <= size <= MAX_NOTE_BYTES:
         raise _TornError(f"damaged: a name of {size:,} bytes")
     data = stream.read(_padded(size))
     if len(data) < size:
