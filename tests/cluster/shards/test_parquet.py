@@ -131,3 +131,28 @@ def test_a_file_without_images_is_a_data_error(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match="cannot read it as Parquet"):
         read(tmp_path)
+
+
+def test_a_file_without_row_groups_has_no_rows(tmp_path: Path) -> None:
+    schema = pa.schema([("image", pa.binary(784))])
+    with pq.ParquetWriter(tmp_path / "a.parquet", schema):
+        pass
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.uint64(), pa.int8(), pa.int64()])
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_image_with_a_pixel_that_is_null_is_told(
+    tmp_path: Path, kind: pa.DataType, nested: bool
+) -> None:
+    torn = [None, *[5] * 783]
+    rows = [[1] * 784, torn, [2] * 784]
+    if nested:
+        cells = [[row[start : start + 28] for start in range(0, 784, 28)] for row in rows]
+        write(tmp_path, pa.array(cells, pa.list_(pa.list_(kind))))
+    else:
+        write(tmp_path, pa.array(rows, pa.list_(kind)))
+    images, told = read(tmp_path)
+    assert images.rows.tolist() == [1, 3]
+    assert (told.row, told.rows) == (2, 1)
+    assert "whole numbers of 0..255" in told.reason

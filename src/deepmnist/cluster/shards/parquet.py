@@ -48,9 +48,9 @@ def cut(place: Place, entry: Entry) -> Iterator[Piece]:
         weight = PICTURE if _holds_pictures(file) else IMAGE
         groups = [file.metadata.row_group(each).num_rows for each in range(file.num_row_groups)]
     start = stop = 0
-    for last, count in zip([False] * (len(groups) - 1) + [True], groups, strict=True):
+    for number, count in enumerate(groups, 1):
         stop += count
-        if last or weight * (stop - start) >= PART_WEIGHT:
+        if number == len(groups) or weight * (stop - start) >= PART_WEIGHT:
             yield Piece(
                 entry.path,
                 Kind.parquet,
@@ -132,9 +132,11 @@ def _images(column: pa.Array) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
             good[good] = whole
             good[good], images = _images(column.filter(good))
             return good, images
-    levels = values.fill_null(-1) if values.null_count else values
+    levels = values.fill_null(0) if values.null_count else values
     numbers = levels.to_numpy(zero_copy_only=False).reshape(-1, PIXELS)
     inside = (numbers.min(axis=1, initial=0) >= 0) & (numbers.max(axis=1, initial=0) <= INK)
+    if values.null_count:
+        inside &= np.asarray(values.is_valid()).reshape(-1, PIXELS).all(axis=1)
     good[good] = inside
     return good, numbers[inside].astype(np.uint8, copy=False).reshape(-1, SIDE, SIDE)
 
