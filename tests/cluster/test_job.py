@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepmnist.cluster import job, places, tables
+from deepmnist.cluster import job, places, plan, tables
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, RunError, StorageError
 from tests.cluster.files import answers, errors, png, tar_file
@@ -129,6 +129,20 @@ def test_another_model_source_or_option_is_refused_with_its_name(
     with pytest.raises(RunError, match=r"begun with source .*shards, not .*0\.tar"):
         score(shards / "0.tar", out)
     assert {path: path.read_bytes() for path in out.rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize("package", ["deepmnist", "ai-edge-litert", "numpy"])
+def test_another_version_of_what_decides_an_answer_is_refused_with_its_name(
+    score: Callable[..., Any], shards: Path, tmp_path: Path, package: str
+) -> None:
+    versions = plan.versions()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "versions", lambda: {**versions, package: "9.9"})
+        score(shards, tmp_path / "out")
+    with pytest.raises(
+        RunError, match=rf"begun with {package} 9\.9, not \d.*; go on with the same"
+    ):
+        score(shards, tmp_path / "out")
 
 
 def test_a_source_that_changed_is_refused_with_the_file(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from deepmnist import bundle
-from deepmnist.cluster import job, local, on_ray
+from deepmnist.cluster import job, local, on_ray, plan
 from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, model_of
@@ -40,7 +40,7 @@ def test_a_machine_that_does_not_see_the_folders_is_refused_before_the_first_par
 ) -> None:
     with job.begun(str(shards), str(tmp_path / "out"), shipped, None, False) as begun:
         first = next(begun.missing())
-        assert on_ray._look(begun.job, first, begun.manifest.plan) == on_ray.versions()
+        assert on_ray._look(begun.job, first, begun.manifest.plan) == plan.versions()
         elsewhere = replace(begun.job, out=str(tmp_path / "another"))
         with pytest.raises(RunError, match=r"does not see .*another; give --out a folder that all"):
             on_ray._look(elsewhere, first, begun.manifest.plan)

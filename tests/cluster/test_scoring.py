@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ def test_an_answer_is_what_predict_gives(
             assert row[name] == getattr(answer.prediction, name)
         for name in ("probability", "confidence"):
             assert row[name] == pytest.approx(getattr(answer.prediction, name))
+
+
+def test_a_model_is_another_where_any_part_of_it_is() -> None:
+    model = scoring.Model(b"net", ("0", "1"), 0.5, ((0.9, 0.7),))
+    others = [
+        replace(model, runtime=b"other"),
+        replace(model, class_names=("0", "7")),
+        replace(model, threshold=0.6),
+        replace(model, coverages=()),
+    ]
+    assert len({each.sha256 for each in [model, *others]}) == 5
+    assert replace(model).sha256 == model.sha256
 
 
 def test_what_cannot_be_read_is_among_the_errors_and_nowhere_else(

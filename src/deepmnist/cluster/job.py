@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import deepmnist
 from deepmnist import atomic, rejection
 from deepmnist.cluster import lock, places, plan, sources, tables
 from deepmnist.cluster.places import Local, Place
@@ -84,7 +83,7 @@ def begun(
             model=model.sha256,
             coverage=coverage,
             read=read,
-            deepmnist=deepmnist.__version__,
+            versions=plan.versions(),
         )
         manifest = plan.read_manifest(place)
         if manifest is None:

@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from deepmnist import machine
 from deepmnist.cluster import connection, places, plan
 from deepmnist.cluster.job import Begun, Job
+from deepmnist.cluster.plan import versions
 from deepmnist.cluster.progress import Progress
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model, Scorer, check_unchanged
@@ -25,8 +25,6 @@ from deepmnist.errors import LostError, RunError
 NEEDED_FOR = "scoring on a cluster"
 CHECK_S = 120  # for every node to say what it has: a first worker's start loads Ray and us
 RETRIES = 5  # of a part whose worker or node is lost
-RUNTIMES = ("ai-edge-litert", "onnx", "onnxruntime")
-DECIDING = ("deepmnist", *RUNTIMES, "opencv-python-headless", "pillow", "numpy")
 
 
 def run(begun: Begun, progress: Progress, address: str | None, workers: int | None) -> Tally:
@@ -86,11 +84,6 @@ def _scorer(sha256: str, coverage: float | None, read: bool, weight: int, kept: 
 
 
 # ---- before the first part ----------------------------------------------------------------------
-
-
-def versions() -> dict[str, str]:
-    """What decides an answer, and in which version it is here."""
-    return {**dict.fromkeys(DECIDING, "none"), **machine.installed(DECIDING)}
 
 
 def _check_nodes(ray: Any, begun: Begun) -> None:

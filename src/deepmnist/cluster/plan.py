@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import msgspec
 
+from deepmnist import machine
 from deepmnist.cluster import places, tables
 from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import Kind, Part, Piece
@@ -29,14 +30,23 @@ MAX_MANIFEST_BYTES = 1_000_000
 BATCH_PIECES = 1_024
 
 
+RUNTIMES = ("ai-edge-litert", "onnx", "onnxruntime")
+DECIDING = ("deepmnist", *RUNTIMES, "opencv-python-headless", "pillow", "numpy")
+
+
+def versions() -> dict[str, str]:
+    """What decides an answer, and in which version it is here."""
+    return {**dict.fromkeys(DECIDING, "none"), **machine.installed(DECIDING)}
+
+
 class Asked(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What decides every answer: another run goes on only with the same."""
 
     source: str  # the address
-    model: str  # SHA-256 of its LiteRT file
+    model: str  # scoring.Model.sha256
     coverage: float | None
     read: bool
-    deepmnist: str  # version
+    versions: dict[str, str]
 
 
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -80,13 +90,20 @@ def read_manifest(out: Place) -> Manifest | None:
 
 def check_asked(out: Place, there: Asked, now: Asked) -> None:
     """RunError, naming the first difference, unless the same is asked for."""
-    for name, value in msgspec.structs.asdict(there).items():
-        given = getattr(now, name)
+    facts = _facts(now)
+    for name, value in _facts(there).items():
+        given = facts.get(name, "none")
         if given != value:
             raise RunError(
                 f"{out.address} was begun with {name} {_told(value)}, not {_told(given)}; "
                 "go on with the same, or give another --out"
             )
+
+
+def _facts(asked: Asked) -> dict[str, object]:
+    """What is asked for, by what to call it."""
+    facts = msgspec.structs.asdict(asked)
+    return {**facts.pop("versions"), **facts}
 
 
 def check_listing(out: Place, files: Iterable[Entry]) -> None:

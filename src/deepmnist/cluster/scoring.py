@@ -9,6 +9,7 @@ It knows parts; it does not know who scores them, or what becomes of the others.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,8 +62,9 @@ class Model:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the LiteRT file."""
-        return hashlib.sha256(self.runtime).hexdigest()
+        """Of all of it: each part decides what is answered."""
+        others = json.dumps([self.class_names, self.threshold, self.coverages])
+        return hashlib.sha256(others.encode() + self.runtime).hexdigest()
 
     def predictor(self, cores: int, expected: int = 0) -> LiteRTPredictor:
         """It, on so many cores, for about so many images; who scores a row does not matter."""
