@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from deepmnist.cluster import job, places, plan, tables
+from deepmnist.cluster import job, places, plan, sources, tables
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, RunError, StorageError
 from tests.cluster.files import answers, errors, png, tar_file
@@ -51,19 +51,41 @@ def test_the_same_command_scores_what_is_missing_alone(
     assert score(shards, out).rows == 0
 
 
-def test_a_new_address_is_scored_into_and_gone_on_with(
-    score: Callable[..., Any], shards: Path
-) -> None:
+@pytest.fixture
+def store() -> Iterator[str]:
+    """An address in a store where nothing is yet."""
     pytest.importorskip("fsspec", reason="fsspec is not installed")
     from fsspec.implementations.memory import MemoryFileSystem
 
-    try:
-        assert score(shards, "memory://new/answers").rows == 58
-        places.at("memory://new/answers").remove("part-00001.parquet")
-        assert score(shards, "memory://new/answers").rows == 10
-    finally:
-        MemoryFileSystem.store.clear()
-        MemoryFileSystem.pseudo_dirs[:] = [""]
+    yield "memory://new/answers"
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
+def test_a_new_address_is_scored_into_and_gone_on_with(
+    score: Callable[..., Any], shards: Path, store: str
+) -> None:
+    assert score(shards, store).rows == 58
+    places.at(store).remove(tables.part_name(1))
+    assert score(shards, store).rows == 10
+
+
+def test_what_another_began_in_a_store_meanwhile_is_not_written_over(
+    score: Callable[..., Any], shards: Path, store: str, model: Any, monkeypatch: Any
+) -> None:
+    cut = sources.parts
+
+    def slowly(*given: Any) -> Any:
+        yield from cut(*given)
+        monkeypatch.setattr(sources, "parts", cut)
+        with job.begun(str(shards), store, model, None, read=True):
+            pass
+
+    monkeypatch.setattr(sources, "parts", slowly)
+    with pytest.raises(RunError, match="begun with read True, not False; go on with the same"):
+        score(shards, store)
+    with job.begun(str(shards), store, model, None, read=True) as begun:
+        assert begun.manifest.asked.read
 
 
 @pytest.mark.parametrize("done", [[], [2], [0, 3, 5]])

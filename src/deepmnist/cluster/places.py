@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pyarrow import fs
 
 NO_TIME = -1  # where a store tells no time of change
+STALE_S = 6 * 3_600  # far longer than a part takes
 READ_BYTES = 2**20  # asked of a remote file at once
 
 
@@ -61,7 +63,7 @@ class Place(Protocol):
         """Remove a file, if it is there. StorageError where the store refuses."""
 
     def sweep(self) -> None:
-        """Remove what killed writers left."""
+        """Remove what killed writers left; in a store, which others may write to, what is old."""
 
 
 def at(address: str) -> Place:
@@ -225,7 +227,7 @@ class Remote:
             entries += self.children(folder.path)
         for each in entries:
             name = each.path.rpartition("/")[2]
-            if name.startswith(".") and name.endswith(atomic.PART):
+            if name.startswith(".") and name.endswith(atomic.PART) and _is_stale(each):
                 self.remove(each.path)
 
     def _entry(self, info: fs.FileInfo) -> Entry:
@@ -239,6 +241,11 @@ class Remote:
 
     def _shown(self, path: str) -> str:
         return joined(self.address, path)
+
+
+def _is_stale(entry: Entry) -> bool:
+    """Whether nobody writes it any more; nobody knows where no time is told."""
+    return entry.modified_ns != NO_TIME and entry.modified_ns < (time.time() - STALE_S) * 1e9
 
 
 def _is_folder(info: fs.FileInfo) -> bool:

@@ -60,12 +60,17 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
 
 
 def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
-    """Write plan and manifest. StorageError where the store refuses."""
+    """Write plan and manifest. StorageError where the store refuses.
+
+    RunError where another, who asks for something else, has begun there meanwhile.
+    """
     count = weight = 0
     with tables.parquet(out, PLAN, _schema()) as table:
         for part in parts:
             table.add(_columns(part))
             count, weight = count + 1, weight + part.weight
+        if (meanwhile := read_manifest(out)) is not None:  # a store has no locks
+            check_asked(out, meanwhile.asked, asked)
     manifest = Manifest(asked=asked, plan=_sha256(out), parts=count, weight=weight)
     with out.replacing(MANIFEST) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
