@@ -48,7 +48,13 @@ def test_a_cluster_that_does_not_answer_is_told_within_the_time_that_is_stated(
 
 
 @pytest.mark.usefixtures("any_ray")
-@pytest.mark.parametrize("address", ["nowhere", "host:", "ray://host", "host:70000", "a b:c"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("nowhere", "host:", "ray://host", "host:70000", "a b:c"),
+        *("[::1:6379", "head..local:6379", f"{'x' * 70}:6379", "ray://\udcff:1"),
+    ],
+)
 def test_an_address_that_is_none_is_told_with_what_one_is(address: str) -> None:
     with pytest.raises(ConfigError, match="is none: give auto, host:port or ray://host:port"):
         connection.check(address, "this")

@@ -129,9 +129,10 @@ def check_worker(wanted: dict[str, str], shared: Path) -> None:
 
 def _check_answers(address: str) -> None:
     """Ray itself would wait for minutes, or end the process."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port
+        (host or "").encode("idna")  # as the socket does
     except ValueError:
         host = port = None
     if not host or not port:
