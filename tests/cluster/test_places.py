@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -124,6 +125,18 @@ def test_inside_is_told_by_whole_names(tmp_path: Path) -> None:
     outer = places.at(str(tmp_path / "a"))
     for path, inner in (("a", True), ("a/b", True), ("a/../a/b", True), ("ab", False)):
         assert places.inside(places.at(str(tmp_path / path)), outer) is inner
+
+
+@pytest.mark.parametrize("how", ["", "?endpoint_override=localhost:9000&scheme=http"])
+def test_inside_looks_at_what_an_address_names_not_at_how_it_is_got(how: str) -> None:
+    outer: Any = SimpleNamespace(address=f"s3://b/scans{how}")
+    for path, inner in (("s3://b/scans", True), ("s3://b/scans/a", True), ("s3://b/scan", False)):
+        place: Any = SimpleNamespace(address=f"{path}{how}")
+        assert places.inside(place, outer) is inner
+
+
+def test_a_question_mark_in_a_folder_s_name_is_part_of_it(tmp_path: Path) -> None:
+    assert not places.inside(Local(tmp_path / "a?b"), Local(tmp_path / "a"))
 
 
 def test_a_name_that_is_no_text_is_shown_and_opened_all_the_same(tmp_path: Path) -> None:

@@ -75,8 +75,13 @@ def at(address: str) -> Place:
 
 def inside(inner: Place, outer: Place) -> bool:
     """Whether one place is the other, or lies below it."""
-    within, around = f"{inner.address.rstrip('/')}/", f"{outer.address.rstrip('/')}/"
-    return within.startswith(around)
+    return f"{_named(inner)}/".startswith(f"{_named(outer)}/")
+
+
+def _named(place: Place) -> str:
+    """What an address names, without its query, which says how to get there."""
+    is_path = "://" not in place.address
+    return (place.address if is_path else place.address.partition("?")[0]).rstrip("/")
 
 
 def joined(folder: str, name: str) -> str:
