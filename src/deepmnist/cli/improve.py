@@ -11,7 +11,7 @@ from typer import Option
 
 from deepmnist import recipes
 from deepmnist.cli import heavy, models
-from deepmnist.cli.models import Model
+from deepmnist.cli.models import Bundle
 
 if TYPE_CHECKING:
     from deepmnist.improvement import Count, Improved
@@ -26,7 +26,7 @@ def improve(
         ),
     ],
     out: Annotated[Path, Option(help="New folder for the improved model.")],
-    model: Model = None,
+    model: Bundle = None,
     data_dir: Annotated[Path | None, Option(help="Folder with one sub-folder a data set.")] = None,
     steps: Annotated[int, Option(help="Updates.")] = recipes.IMPROVING_STEPS,
     seed: Annotated[int, Option(help="Of what is held out, order, augmentation, pictures.")] = 0,

@@ -16,6 +16,12 @@ Model = Annotated[
         "[default: the one that comes along]"
     ),
 ]
+Bundle = Annotated[
+    Path | None,
+    Option(
+        help="Bundle or run folder; 'newest' is the newest run. [default: the one that comes along]"
+    ),
+]
 Coverage = Annotated[
     float | None,
     Option(help="Accept so that this share of digits is accepted. [default: as the model says]"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from deepmnist.cli import models
-from deepmnist.cli.models import Coverage, Model
+from deepmnist.cli.models import Bundle, Coverage
 
 if TYPE_CHECKING:
     from deepmnist.cluster.job import Begun
@@ -27,7 +27,7 @@ def score(
         ),
     ],
     out: Annotated[str, Option(help="Folder of the answers, or its address.")],
-    model: Model = None,
+    model: Bundle = None,
     read: Annotated[
         bool, Option("--read", help="Read all digits of each picture, not one.")
     ] = False,
