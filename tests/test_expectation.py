@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -134,9 +135,38 @@ def test_what_is_no_expectation_is_refused_in_one_line(text: str) -> None:
         expectation.parse([text])
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\n", "lists no value"),
+        (f"117\n{'1' * 501}\n", "'1111.* has 501 digits; at most 500 are read"),
+    ],
+)
+def test_a_file_of_values_that_no_line_can_be_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "values.txt"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        expectation.parse([f"@{path}"])
+
+
+def test_a_file_of_many_long_values_takes_memory_for_them_alone(tmp_path: Path) -> None:
+    path = tmp_path / "values.txt"
+    path.write_text("".join(f"{each:03}{'0' * 497}\n" for each in range(200)))
+    tracemalloc.start()
+    expected = expectation.parse([f"@{path}"])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2 * expectation.MAX_FILE_BYTES  # all beginnings of the values would take more
+    assert expectation.best(sure("007" + "0" * 497), expected)[0] == "007" + "0" * 497
+
+
 def test_other_mistakes_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 5 and at most 3: turn them round"):
         expectation.parse([r"\d{5,3}"])
+    with pytest.raises(ConfigError, match="at least 6 and at most 4: turn them round"):
+        expectation.parse(["6-4"])
     with pytest.raises(ConfigError, match="more than 500 digits"):
         expectation.parse([r"\d{400}\d{400}"])
     with pytest.raises(ConfigError, match="cannot be read: No such file"):

@@ -15,6 +15,7 @@ found by dynamic programming over states, so no string that fits is overlooked. 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,8 @@ def _lines(path: Path) -> list[str]:
     for value in values:
         if not (value.isascii() and value.isdigit()):
             raise ConfigError(f"{path} lists {value[:40]!r}, which is no string of digits 0 to 9")
+    if not values:
+        raise ConfigError(f"{path} lists no value; give one a line")
     return values
 
 
@@ -160,7 +163,7 @@ def _tokens(text: str) -> list[Token]:
                 r"or 4-6, a pattern such as \d{5} or [1-3]\d+, one of "
                 f"{', '.join(CHECKS)}, values such as 117|250, or @FILE"
             )
-        tokens.append((_allowed(found["atom"]), *_repeats(found, text)))
+        tokens.append((_allowed(found["atom"]), *_repeats(found)))
         place = found.end()
     return tokens
 
@@ -174,7 +177,7 @@ def _allowed(atom: str) -> frozenset[int]:
     return frozenset(allowed)
 
 
-def _repeats(found: re.Match[str], text: str) -> tuple[int, int | None]:
+def _repeats(found: re.Match[str]) -> tuple[int, int | None]:
     simple: dict[str | None, tuple[int, int | None]] = {
         None: (1, 1), "?": (0, 1), "*": (0, None), "+": (1, None),
     }  # fmt: skip
@@ -182,8 +185,6 @@ def _repeats(found: re.Match[str], text: str) -> tuple[int, int | None]:
         return simple[found["repeat"]]
     least = int(found["least"])
     most = int(found["most"]) if found["most"] else None if found["more"] else least
-    if most is not None and most < least:
-        raise ConfigError(f"'{text}' expects at least {least} and at most {most}: turn them round")
     return least, most
 
 
@@ -191,6 +192,9 @@ def _pattern(tokens: list[Token], text: str) -> Expectation:
     """States are sets of places in the pattern spelt out, one place a digit."""
     places: list[tuple[frozenset[int], bool, bool]] = []  # allowed, may be left out, repeats
     for allowed, least, most in tokens:
+        if most is not None and most < least:
+            order = f"at least {least} and at most {most}"
+            raise ConfigError(f"'{text}' expects {order}: turn them round")
         places += [(allowed, False, False)] * least
         if most is None:
             places.append((allowed, True, True))
@@ -217,15 +221,23 @@ def _pattern(tokens: list[Token], text: str) -> Expectation:
 
 
 def _one_of(values: Iterable[str], text: str) -> Expectation:
-    """States are the beginnings of the values."""
-    allowed = frozenset(values)
-    beginnings = {value[:end] for value in allowed for end in range(len(value) + 1)}
+    """States are the beginnings of the values, looked up where they stand or would stand."""
+    allowed = sorted(set(values))
+    longest = max(allowed, key=len)
+    if len(longest) > MAX_LENGTH:
+        shown, count = longest[:40], len(longest)
+        raise ConfigError(f"'{shown}...' has {count} digits; at most {MAX_LENGTH} are read")
+
+    def following(state: State) -> str:
+        """The first value that is not before a state."""
+        place = bisect_left(allowed, state)
+        return allowed[place] if place < len(allowed) else ""
 
     def step(state: State, digit: int) -> State:
         after = f"{state}{digit}"
-        return after if after in beginnings else None
+        return after if following(after).startswith(after) else None
 
-    return Expectation(text, "", step, lambda state: state in allowed)
+    return Expectation(text, "", step, lambda state: following(state) == state)
 
 
 # ---- check digits -------------------------------------------------------------------------------
