@@ -110,11 +110,16 @@ def _after_line(file: BinaryIO) -> bytes:
 
 
 def _values(block: bytes, start: int, first_line: int, layout: table.Layout) -> Iterator[Read]:
-    """The rows of whole lines, the first of which is row `start` of the file, from 0."""
+    """The rows of whole lines, the first of which is row `start` of the file, from 0.
+
+    Bad lines come first, then the others at once: answered one by one they would take long.
+    """
     values = table.plain_values(block.replace(b"\r\n", b"\n"), layout)
     if values is not None:
-        yield _images(values, start, layout)
+        yield _images(values, np.arange(start, start + len(values)), layout)
         return
+    rows: list[int] = []
+    good: list[np.ndarray] = []
     for row, line in enumerate(block.split(b"\n")[:-1], start):
         try:
             values = table.careful_values(line, first_line + row, layout)
@@ -122,9 +127,12 @@ def _values(block: bytes, start: int, first_line: int, layout: table.Layout) -> 
             yield Unreadable(str(layout.path), row + 1, 1, places.reason(error))
             continue
         if len(values):  # none of a blank line
-            yield _images(values, row, layout)
+            rows.append(row)
+            good.append(values)
+    if good:
+        yield _images(np.concatenate(good), np.array(rows), layout)
 
 
-def _images(values: np.ndarray, start: int, layout: table.Layout) -> Images:
+def _images(values: np.ndarray, rows: np.ndarray, layout: table.Layout) -> Images:
     pixels = values[:, int(layout.labelled) :].reshape(-1, SIDE, SIDE)
-    return Images(str(layout.path), np.arange(start, start + len(values)) + 1, pixels)
+    return Images(str(layout.path), rows + 1, pixels)
