@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 ERRORS = "_errors"
 GROUP_ROWS = 65_536  # rows gathered before they are written
+MOST_BATCHES = 1_024  # before they are joined: a row alone takes kilobytes
 
 Columns = dict[str, Any]  # by name, what Arrow makes a column of
 
@@ -222,14 +223,19 @@ class Table:
         batch = pa.record_batch(arrays, self._schema)
         self._batches.append(batch)
         self._rows += len(batch)
+        if len(self._batches) >= MOST_BATCHES:
+            self._batches = self._gathered().combine_chunks().to_batches()
         if self._rows >= GROUP_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered."""
         if self._batches:
-            self._writer.write_table(arrow().Table.from_batches(self._batches, self._schema))
+            self._writer.write_table(self._gathered())
         self._batches, self._rows = [], 0
+
+    def _gathered(self) -> pa.Table:
+        return arrow().Table.from_batches(self._batches, self._schema)
 
 
 @contextmanager
