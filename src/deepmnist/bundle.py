@@ -132,7 +132,7 @@ def load(path: str | Path) -> Bundle:
 
     BundleError where it is missing, foreign, too new, or any file is missing or altered.
     """
-    folder = _bundle_folder(Path(path))
+    folder = located(Path(path))
     manifest = _read_manifest(folder / MANIFEST)
     _check_contract(folder, manifest.input_contract)
     for required in (RUNTIME, WEIGHTS):
@@ -143,7 +143,8 @@ def load(path: str | Path) -> Bundle:
     return Bundle(folder, manifest)
 
 
-def _bundle_folder(path: Path) -> Path:
+def located(path: Path) -> Path:
+    """The folder of the bundle at `path`, as `load` takes it; BundleError where there is none."""
     if _is_file(path) or path.suffix in {".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".pt"}:
         raise BundleError(
             f"{path} is a file; a model is a folder with a {MANIFEST} in it "

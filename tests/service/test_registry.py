@@ -120,6 +120,39 @@ def test_a_source_that_is_gone_leaves_its_models_serving(tmp_path: Path, tiny_bu
     assert models.versions("n") == [1]
 
 
+@pytest.mark.parametrize("left", [[], ["notes"]])
+def test_all_versions_of_a_source_that_has_none_left_stay(
+    tmp_path: Path, tiny_bundle: Bundle, left: list[str]
+) -> None:
+    for version in ("1", "2", "7"):
+        copied(tiny_bundle, tmp_path / "m" / version)
+    models = Registry([Source("m", tmp_path / "m"), Source("m", tiny_bundle.folder)])
+    assert models.versions("m") == [1, 2, 7, 8]
+    shutil.rmtree(tmp_path / "m")
+    for name in left:
+        (tmp_path / "m" / name).mkdir(parents=True)
+    for _ in range(2):
+        (problem,) = models.reload()
+        assert "bundle.json" in str(problem)
+        assert models.versions("m") == [1, 2, 7, 8]
+
+
+def test_a_name_whose_new_versions_are_all_unsound_keeps_its_old_one(
+    tmp_path: Path, tiny_bundle: Bundle
+) -> None:
+    folder = copied(tiny_bundle, tmp_path / "1")
+    models = Registry([Source("m", tmp_path)])
+    folder.rename(tmp_path / "2")
+    (tmp_path / "2" / bundle.RUNTIME).write_bytes(b"other")
+    assert len(models.reload()) == 1
+    assert models.versions("m") == [1]
+
+
+def test_a_path_too_long_is_refused_in_a_line() -> None:
+    with pytest.raises(BundleError, match="cannot be looked at"):
+        Registry([Source("m", Path("a" * 300))])
+
+
 def test_predictors_are_served_as_they_are() -> None:
     models = Registry.of({"a": FakePredictor(), "b": FakePredictor()})
     assert models.names == ["a", "b"]

@@ -3,13 +3,13 @@
 A source is NAME=PATH or PATH. A path is a bundle (or a run folder), or a folder whose sub-folders
 are bundles with whole numbers for names, as TensorFlow Serving lays out versions. The highest
 version of a name is its default. Reloading looks at the sources anew: what loads takes its place
-at once, what does not leaves the old one serving.
+at once, what does not leaves the old one serving. So a name that is served stays served.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class Served:
     version: int
     batcher: Batcher
     folder: Path | None = None  # None: it came from no bundle
+
+    def comes_from(self, path: Path) -> bool:
+        """Whether its bundle is or lies in a folder."""
+        return self.folder is not None and self.folder.is_relative_to(path)
 
 
 @dataclass(frozen=True)
@@ -114,26 +118,33 @@ class Registry:
         table: dict[str, dict[int, Served]] = {}
         problems: list[BundleError | ConfigError] = []
         for source in self._sources:
-            versions = table.setdefault(source.name, {})
-            try:
-                found = list(_folders(source, len(versions) + 1))
-            except BundleError as error:
-                problems.append(error)
-                for version, served in self._table.get(source.name, {}).items():
-                    versions.setdefault(version, served)
-                continue
-            for version, folder in found:
-                try:
-                    versions[version] = self._loaded(source, version, folder, versions)
-                except (BundleError, ConfigError) as error:
-                    problems.append(error)
-                    old = self._table.get(source.name, {}).get(version)
-                    if old is not None:
-                        versions.setdefault(version, old)
+            taken = table.setdefault(source.name, {})
+            table[source.name] = self._found(source, taken, problems) | taken
         for _ in problems:
             self.metrics.loaded("refused")
-        self._table = {name: versions for name, versions in table.items() if versions}
+        self._table = table
         return problems
+
+    def _found(
+        self, source: Source, taken: dict[int, Served], problems: list[BundleError | ConfigError]
+    ) -> dict[int, Served]:
+        """The versions of a source; its old ones where none can be loaded."""
+        served = self._table.get(source.name, {})
+        old = {v: each for v, each in served.items() if each.comes_from(source.path)}
+        found: dict[int, Served] = {}
+        try:
+            folders = _folders(source, max(taken, default=0) + 1)
+        except BundleError as error:
+            problems.append(error)
+            return old
+        for version, folder in folders:
+            try:
+                found[version] = self._loaded(source, version, folder, taken)
+            except (BundleError, ConfigError) as error:
+                problems.append(error)
+                if version in old:
+                    found[version] = old[version]
+        return found or old
 
     def _loaded(
         self, source: Source, version: int, folder: Path, taken: dict[int, Served]
@@ -154,16 +165,20 @@ class Registry:
         return Served(name, version, Batcher(predictor, observe), folder)
 
 
-def _folders(source: Source, number: int) -> Iterator[tuple[int, Path]]:
-    """Versions and their bundles; a bundle itself has the version `number`."""
-    numbered = [] if (source.path / bundle.MANIFEST).exists() else _numbered(source.path)
-    if not numbered:
-        yield number, source.path
-    yield from ((int(folder.name), folder) for folder in numbered)
-
-
-def _numbered(path: Path) -> list[Path]:
+def _folders(source: Source, number: int) -> list[tuple[int, Path]]:
+    """Versions and their bundles; a bundle itself has the version `number`. BundleError: none."""
     try:
-        return [each for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
-    except OSError:  # bundle.load says what is wrong with it
+        return [(number, bundle.located(source.path))]
+    except BundleError:
+        numbered = _numbered(source.path)
+        if not numbered:
+            raise
+        return numbered
+
+
+def _numbered(path: Path) -> list[tuple[int, Path]]:
+    try:
+        found = [each for each in path.iterdir() if VERSION.fullmatch(each.name) and each.is_dir()]
+    except OSError:  # bundle.located has said what is wrong with it
         return []
+    return [(int(folder.name), folder) for folder in found]
