@@ -223,6 +223,46 @@ def test_a_server_reads_several_digits_in_a_picture_where_one_asks_it_to(
     site.read = 404, b""
 
 
+def test_the_answer_to_a_picture_that_was_put_away_is_not_shown(tab: Page) -> None:
+    """The second of three answers comes before the first, the third after all was cleared."""
+    found = tab.evaluate(
+        """async (content) => {
+          const { Reading } = await import("./scripts/reading.js");
+          const blob = new Blob([Uint8Array.from(atob(content), (mark) => mark.charCodeAt(0))]);
+          const names = [..."0123456789"];
+          const asked = [];
+          const net = {
+            open: () => new Promise((answer) => asked.push(answer)),
+            read: async (name) =>
+              ({ seen: [1], probabilities: names.map((each) => Number(each === name)), single: 1 }),
+            explain: async () => ({ heat: null }),
+          };
+          const pad = { strokes: [], open() {} };
+          const on = { shown() {}, finished() {}, explained() {}, told() {} };
+          const model = { class_names: names, threshold: 0.9 };
+          const reading = new Reading({ pad, net, model, on });
+          const opened = async () => {
+            const before = asked.length;
+            const shown = reading.open(blob);
+            while (asked.length === before) await new Promise((turn) => setTimeout(turn));
+            return (name) => asked[before]({ canvas: name }) ?? shown;
+          };
+          const read = () => reading.digits.map(({ verdict }) => verdict.label).join("");
+          const [first, second] = [await opened(), await opened()];
+          await second("2");
+          await first("1");
+          const newest = read();
+          const third = await opened();
+          reading.picture = null;
+          await reading.drawn(true);
+          await third("3");
+          return [newest, read()];
+        }""",
+        base64.b64encode(png(golden.pictures()["plain-3"])).decode(),
+    )
+    assert found == ["2", ""]
+
+
 # ---- browser and Python -------------------------------------------------------------------------
 
 

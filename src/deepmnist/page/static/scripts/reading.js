@@ -17,6 +17,7 @@ export class Reading {
   #busy = false;
   #again = false;
   #last = 0; // when a drawing was read, in ms
+  #newest = 0; // counts what came to be read: an answer to what came before is dropped
   #parts;
 
   /** net: null where the server reads. on: {shown, finished, explained, told(message)}. */
@@ -40,6 +41,7 @@ export class Reading {
 
   /** Reads what is on the pad; while that goes on, only the newest state waits. */
   async drawn(finished) {
+    this.#newest++;
     if (!finished && performance.now() - this.#last < BETWEEN_MS) return;
     this.#last = performance.now();
     this.#again = true;
@@ -60,8 +62,11 @@ export class Reading {
   /** Reads the one digit in a picture, a Blob. */
   async open(blob) {
     const { pad, net } = this.#parts;
+    const mine = ++this.#newest;
     try {
-      pad.open(await createImageBitmap(blob, { imageOrientation: "from-image" }));
+      const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
+      if (mine !== this.#newest) return;
+      pad.open(bitmap);
       this.picture = blob;
       if (!net) {
         await this.send(blob);
@@ -69,9 +74,11 @@ export class Reading {
       }
       const { canvas } = await net.open(blob);
       const digit = await this.#answer(`picture-${performance.now()}`, canvas);
+      if (mine !== this.#newest) return;
       this.#show([[digit]], digit);
       await this.#finished();
     } catch (error) {
+      if (mine !== this.#newest) return;
       this.picture = null;
       pad.open(null);
       this.#tell(error instanceof DOMException ? NO_PICTURE : error.message);
@@ -80,16 +87,18 @@ export class Reading {
 
   /** Has the server read all digits in a picture, a Blob. */
   async send(blob) {
+    const mine = ++this.#newest;
     this.#tell("The server reads…");
     try {
       const found = await readByServer(blob);
+      if (mine !== this.#newest) return;
       const lines = found.map((line, row) =>
         line.digits.map((verdict, column) => ({ key: `server-${row}-${column}`, verdict })));
       if (!lines.flat().length) throw new Error("No digit was found in it.");
       this.#show(lines, lines.flat()[0]);
       await this.#finished();
     } catch (error) {
-      this.#tell(error.message);
+      if (mine === this.#newest) this.#tell(error.message);
     }
   }
 
