@@ -176,6 +176,8 @@ def changed(images: Images, **changes: Any) -> dict[str, Any]:
         ({"shape": "many"}, "no request of this form"),
         ({"data": [1, 2]}, "image has 2 numbers; 5 images have 3,920"),
         ({"data": [[[1, 2], [3]]]}, "rows of different lengths"),
+        ({"data": np.zeros((28, 28, 5), int).tolist()}, r"is nested as \[28, 28, 5\]"),
+        ({"data": [[[1]] * 784] * 5}, r"nested as \[5, 784, 1\]"),
         ({"data": []}, "image has 0 numbers"),
         ({"data": "text"}, "no request of this form"),
         ({"data": {"a": 1}}, "no request of this form"),

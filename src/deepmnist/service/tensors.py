@@ -96,11 +96,15 @@ def of_bytes(content: bytes, datatype: str, count: int) -> Images:
 
 
 def of_json(raw: bytes, datatype: str, count: int) -> Images:
-    """`count` images out of a JSON array, flat or nested; 400 where they are none."""
+    """`count` images out of a JSON array, flat or [n, 28, 28]; 400 where they are none."""
     try:
         found = _flat_array(_FLAT[datatype].decode(raw), datatype)
     except INVALID:
         found = _array(decoded(_NESTED[datatype].decode, raw), datatype)
+        if found.shape[1:] != (SIDE, SIDE):
+            raise Refusal(
+                400, f"{INPUT} is nested as {list(found.shape)}; nest it [n, {SIDE}, {SIDE}]"
+            ) from None
     if found.size != count * SIDE * SIDE:
         raise Refusal(
             400, f"{INPUT} has {found.size:,} numbers; {count} images have {count * SIDE * SIDE:,}"
