@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepmnist.rejection import Scores
 from deepmnist.service.batching import ENOUGH, PATIENCE_S, Batcher
+from deepmnist.service.metrics import Metrics
 from tests.conftest import FakePredictor
 from tests.service.conftest import Images
 
@@ -172,6 +173,26 @@ def test_who_left_is_not_computed_and_the_rest_are_answered(some_images: Images)
     assert predictor.chunks == [1, 2]
 
 
+def test_answers_that_are_no_numbers_are_told_and_the_next_are_answered(
+    some_images: Images,
+) -> None:
+    class Overflowing(FakePredictor):
+        def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
+            found = super().predict_proba(images)
+            return found * np.float32(np.nan) if len(self.chunks) == 1 else found
+
+    batcher = Batcher(Overflowing(), Metrics().observer("m", "1", 0.9))
+
+    async def ask() -> tuple[Exception | None, list[int]]:
+        asked = asyncio.wait_for(batcher.answer(some_images), 10)
+        (error,) = await asyncio.gather(asked, return_exceptions=True)
+        return error, labels(await batcher.answer(some_images))
+
+    error, then = asyncio.run(ask())
+    assert isinstance(error, ValueError)
+    assert then == FakePredictor.answers(some_images).tolist()
+
+
 def test_what_goes_wrong_is_told_to_all_who_wait_and_the_next_are_answered(
     some_images: Images,
 ) -> None:
@@ -214,20 +235,18 @@ def test_an_event_loop_that_ended_while_it_waited_holds_up_no_other(some_images:
 
 
 def test_the_worker_ends_when_nobody_holds_its_batcher(some_images: Images) -> None:
-    def workers() -> int:
-        gc.collect()
-        return sum(thread.name == "batches" for thread in threading.enumerate())
+    def workers() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name == "batches"}
 
-    before = workers()
+    earlier = workers()
     batcher = Batcher(FakePredictor())
+    (worker,) = workers() - earlier
     batcher.scores(some_images)
-    assert workers() >= before
+    assert worker.is_alive()
     del batcher
-    for _ in range(200):
-        if workers() <= before:
-            return
-        time.sleep(0.01)
-    pytest.fail("a worker is left")
+    gc.collect()
+    worker.join(10)
+    assert not worker.is_alive()
 
 
 def test_every_batch_is_observed(some_images: Images) -> None:

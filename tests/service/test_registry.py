@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from deepmnist import bundle
+from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
 from deepmnist.errors import BundleError, ConfigError
 from deepmnist.service import registry
@@ -76,6 +78,18 @@ def test_a_bundle_that_is_missing_or_altered_is_refused(tmp_path: Path, tiny_bun
     (broken / bundle.RUNTIME).write_bytes(b"other")
     with pytest.raises(BundleError, match="is altered"):
         Registry([Source("m", tmp_path)])
+
+
+def test_a_model_that_answers_with_what_is_no_number_is_refused(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(FakePredictor):
+        def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
+            return super().predict_proba(images) * np.float32(np.nan)
+
+    monkeypatch.setattr(prediction, "open_bundle", lambda _: Broken())
+    with pytest.raises(BundleError, match="answers with what is no number"):
+        Registry([Source("m", tiny_bundle.folder)])
 
 
 def test_a_model_answers(tiny_bundle: Bundle) -> None:

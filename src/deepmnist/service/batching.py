@@ -108,10 +108,10 @@ class _Model:
         started = time.perf_counter()
         try:
             found = rejection.scores(self._predictor, _joined(parts))
+            self._image_s = (time.perf_counter() - started) / max(1, len(found.single))
+            self._observe(found)
         except Exception as error:  # noqa: BLE001  whatever it is, those who wait must hear of it
             return error
-        self._image_s = (time.perf_counter() - started) / max(1, len(found.single))
-        self._observe(found)
         return found
 
 

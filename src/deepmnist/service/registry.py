@@ -155,7 +155,9 @@ class Registry:
                 "is already; give it another name"
             )
         predictor = prediction.open_bundle(bundle.load(folder))
-        predictor.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))  # runs, or is no model
+        probabilities = predictor.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))
+        if not np.isfinite(probabilities).all():
+            raise BundleError(f"{folder} answers with what is no number; train or export it anew")
         self.metrics.loaded("loaded")
         return self._served(source.name, version, predictor, folder)
 
