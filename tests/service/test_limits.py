@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from deepmnist.service import server
 from deepmnist.service.limits import Limits
 from deepmnist.service.registry import Registry
 from tests.conftest import FakePredictor
@@ -176,6 +177,7 @@ def test_a_body_that_goes_on_after_its_answer_is_cut_off(slow: Running) -> None:
 
 
 LARGE = 30_000_000  # bytes: more than the system holds for a connection
+LITTLE = 60_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,6 +205,28 @@ def test_an_answer_that_nobody_fetches_is_given_up(some_images: Images) -> None:
         time.sleep(1.2)
         assert service.ask(infer_request(some_images))[0] == 200
         assert 0 < taken(connection) < LARGE
+
+
+def test_an_answer_is_given_up_however_little_of_it_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Less than an event loop holds back by itself, where the system takes next to nothing."""
+    made = server.listening
+
+    def listening(host: str, port: int) -> socket.socket:
+        found = made(host, port)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return found
+
+    monkeypatch.setattr(server, "listening", listening)
+    site = {"index.html": Asset(bytes(LITTLE), "text/plain")}
+    models = Registry.of({"digits": FakePredictor()})
+    with running(models, SLOW, site=site) as service, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", service.port))
+        connection.sendall(request("/", method="GET"))
+        time.sleep(1.2)
+        assert 0 < taken(connection) < LITTLE
 
 
 def test_a_client_that_leaves_mid_request_harms_nobody(

@@ -93,6 +93,7 @@ class _Bounded:
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Take a connection, or have it refused."""
         super().connection_made(Joining(transport))  # type: ignore[misc]
+        transport.set_write_buffer_limits(high=0)  # pause_writing for a byte that is not taken
         count, most = len(self.connections), self.limits.connections  # type: ignore[attr-defined]
         if count <= most:
             self._arm(self.limits.send_s)
