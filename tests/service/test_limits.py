@@ -94,6 +94,16 @@ def test_limits_are_sound_by_default() -> None:
     assert limits.images * 28 * 28 * 4 <= limits.body_bytes  # as float32 bytes
 
 
+@pytest.mark.parametrize("path", PATHS[:2])
+@pytest.mark.parametrize("field", ["instances", "inputs", "parameters"])
+def test_more_numbers_than_all_images_have_are_422_before_they_are_decoded(
+    client: TestClient, path: str, field: str
+) -> None:
+    body = f'{{"{field}": [{",".join(["x"] * 8000)}]}}'
+    told = refusal(client.post(path, content=body, headers=JSON), 422)
+    assert told == "more numbers in a request than 8 images have, the most taken"
+
+
 # ---- time ---------------------------------------------------------------------------------------
 
 

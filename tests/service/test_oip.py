@@ -189,7 +189,7 @@ def changed(images: Images, **changes: Any) -> dict[str, Any]:
         ({"datatype": "FP32", "data": [1e39] * 3920}, r"they must lie in 0\.\.1"),
         ({"parameters": {"shared_memory_region": "x"}}, "shared_memory_region is an extension"),
         ({"parameters": {"binary_data_size": 9}}, "0 bytes come after the JSON"),
-        ({"parameters": {"binary_data_size": "9"}}, "0 bytes come after the JSON"),
+        ({"parameters": {"binary_data_size": "9"}}, r"Expected `int \| null`, got `str`"),
     ],
 )
 def test_a_tensor_that_is_wrong_is_400(
@@ -208,7 +208,7 @@ def test_a_tensor_that_is_wrong_is_400(
             {"outputs": [{"name": "label", "parameters": {"classification": 3}}]},
             "classification is an extension",
         ),
-        ({"parameters": {"binary_data_output": "yes"}}, "must be true or false"),
+        ({"parameters": {"binary_data_output": "yes"}}, "Expected `bool`, got `str`"),
         ({"inputs": []}, "no request of this form"),
         ({"id": 5}, "no request of this form"),
     ],
@@ -294,6 +294,12 @@ def test_more_images_than_are_taken_are_422_before_they_are_decoded(client: Test
     assert told == "9 images in a request; at most 8 are taken"
     asked["shape"] = [10**15, 28, 28]
     refusal(client.post(PATH, json={"inputs": [asked]}), 422)
+
+
+def test_parameters_that_are_not_known_are_skipped(client: TestClient, some_images: Images) -> None:
+    body = changed(some_images, parameters={"x": [[], {"y": None}]})
+    more = {"parameters": {"x": 1}, "outputs": [{"name": "label", "parameters": {"x": "y"}}]}
+    assert list(outputs(infer(client, {**body, **more}))) == ["label"]
 
 
 @pytest.mark.parametrize("kind", ["text/xml", "image/png", "multipart/form-data; boundary=x"])

@@ -7,8 +7,6 @@ that would change what is sent or answered and are not known here are refused, o
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,6 +31,7 @@ from deepmnist.service.routes import (
 )
 from deepmnist.service.schemas import (
     OUTPUTS,
+    Extensions,
     InferInput,
     InferredOutput,
     InferRequest,
@@ -48,7 +47,6 @@ from deepmnist.service.schemas import (
 HEADER_LENGTH = "inference-header-content-length"
 PLATFORM = "deepmnist_litert"
 EXTENSIONS = ["binary_tensor_data"]
-UNSUPPORTED = ("classification", "shared_memory_region")
 TAG = "Open Inference Protocol v2"
 
 _decode = msgspec.json.Decoder(InferRequest).decode
@@ -118,7 +116,7 @@ class OpenInference:
         check_content_type(request, JSON, BINARY, FORM)
         body = await request.body()
         length = _header_length(request, len(body))
-        asked = tensors.decoded(_decode, body if length is None else body[:length])
+        asked = tensors.requested(_decode, body if length is None else body[:length], self.limits)
         wanted = _wanted(asked)
         images = _images(asked.inputs[0], b"" if length is None else body[length:], self.limits)
         scores = await found.batcher.answer(images)
@@ -151,7 +149,7 @@ def _header_length(request: Request, most: int) -> int | None:
 
 def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
     """(name, whether as bytes) of each output that is asked for; all where none is named."""
-    everywhere = _flag(asked.parameters, "binary_data_output", False)
+    everywhere = asked.parameters.binary_data_output
     if not asked.outputs:
         return [(name, everywhere) for name in OUTPUTS]
     wanted = []
@@ -159,22 +157,16 @@ def _wanted(asked: InferRequest) -> list[tuple[str, bool]]:
         if output.name not in OUTPUTS:
             tensors.unknown_output(output.name)
         _check_supported(output.parameters)
-        wanted.append((output.name, _flag(output.parameters, "binary_data", everywhere)))
+        binary = output.parameters.binary_data
+        wanted.append((output.name, everywhere if binary is None else binary))
     if len({name for name, _ in wanted}) < len(wanted):
         raise Refusal(400, "an output is asked for twice; name each once")
     return wanted
 
 
-def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
-    value = parameters.get(name, default)
-    if not isinstance(value, bool):
-        raise Refusal(400, f"the parameter {name} must be true or false")
-    return value
-
-
-def _check_supported(parameters: dict[str, Any]) -> None:
-    for name in UNSUPPORTED:
-        if name in parameters:
+def _check_supported(parameters: Extensions) -> None:
+    for name in Extensions.__struct_fields__:
+        if bytes(getattr(parameters, name)):
             raise Refusal(400, f"the parameter {name} is an extension that is not supported here")
 
 
@@ -190,12 +182,12 @@ def _images(tensor: InferInput, rest: bytes, limits: Limits) -> tensors.Images:
         )
     tensors.check_shape(tensor.shape, limits)
     _check_supported(tensor.parameters)
-    size = tensor.parameters.get("binary_data_size")
+    size = tensor.parameters.binary_data_size
     if size is None:
         if rest:
             raise Refusal(400, f"{len(rest):,} bytes come after the JSON; no input claims them")
         return tensors.of_json(bytes(tensor.data), tensor.datatype, tensor.shape[0])
-    if size != len(rest) or isinstance(size, bool) or bytes(tensor.data):
+    if size != len(rest) or bytes(tensor.data):
         raise Refusal(
             400,
             f"{len(rest):,} bytes come after the JSON; binary_data_size must say so, "

@@ -13,7 +13,6 @@ from msgspec import Meta, Struct
 
 from deepmnist.contract import SIDE
 
-Parameters = dict[str, Any]
 Label = str
 
 IMAGE_ROWS: dict[str, Any] = {
@@ -62,12 +61,39 @@ SHAPE: dict[str, Any] = {
     "prefixItems": [{"type": "integer", "minimum": 1}, {"const": SIDE}, {"const": SIDE}],
     "examples": [[1, SIDE, SIDE]],
 }
+Refused = Annotated[msgspec.Raw, Meta(extra_json_schema={"not": {}})]
 NUMBERS: dict[str, Any] = {
     "type": "array",
     "description": "The tensor, flat in row-major order or nested; not with `binary_data_size`.",
 }
 
 # ---- Open Inference Protocol v2 -----------------------------------------------------------------
+# Parameters that are not named here are skipped, whatever they hold.
+
+
+class Extensions(Struct, omit_defaults=True):
+    """Parameters of extensions that are not supported: who gives one is refused."""
+
+    classification: Refused = msgspec.field(default_factory=msgspec.Raw)
+    shared_memory_region: Refused = msgspec.field(default_factory=msgspec.Raw)
+
+
+class InputParameters(Extensions, omit_defaults=True):
+    """Parameters of an input."""
+
+    binary_data_size: int | None = None
+
+
+class OutputParameters(Extensions, omit_defaults=True):
+    """Parameters of an output."""
+
+    binary_data: bool | None = None
+
+
+class RequestParameters(Struct, omit_defaults=True):
+    """Parameters of a request."""
+
+    binary_data_output: bool = False
 
 
 class InferInput(Struct, omit_defaults=True):
@@ -83,8 +109,8 @@ class InferInput(Struct, omit_defaults=True):
         ),
     ]
     parameters: Annotated[
-        Parameters, Meta(description="`binary_data_size`: bytes of it after the JSON")
-    ] = {}
+        InputParameters, Meta(description="`binary_data_size`: bytes of it after the JSON")
+    ] = msgspec.field(default_factory=InputParameters)
     data: Annotated[msgspec.Raw, Meta(extra_json_schema=NUMBERS)] = msgspec.field(
         default_factory=msgspec.Raw
     )
@@ -101,8 +127,8 @@ class InferOutput(Struct, omit_defaults=True):
         ),
     ]
     parameters: Annotated[
-        Parameters, Meta(description="`binary_data`: whether it comes after the JSON")
-    ] = {}
+        OutputParameters, Meta(description="`binary_data`: whether it comes after the JSON")
+    ] = msgspec.field(default_factory=OutputParameters)
 
 
 class InferRequest(Struct, omit_defaults=True):
@@ -111,8 +137,9 @@ class InferRequest(Struct, omit_defaults=True):
     inputs: Annotated[list[InferInput], Meta(min_length=1, max_length=1)]
     id: str = ""
     parameters: Annotated[
-        Parameters, Meta(description="`binary_data_output`: whether outputs come after the JSON")
-    ] = {}
+        RequestParameters,
+        Meta(description="`binary_data_output`: whether outputs come after the JSON"),
+    ] = msgspec.field(default_factory=RequestParameters)
     outputs: Annotated[list[InferOutput], Meta(max_length=16)] = []
 
 
@@ -131,7 +158,7 @@ class InferredOutput(Struct, omit_defaults=True):
     datatype: str
     shape: list[int]
     parameters: Annotated[
-        Parameters, Meta(description="`binary_data_size`: bytes of it after the JSON")
+        dict[str, int], Meta(description="`binary_data_size`: bytes of it after the JSON")
     ] = {}
     data: list[float | str | bool] | None = None
 

@@ -28,6 +28,7 @@ from deepmnist.service.schemas import OUTPUTS, TensorMetadata
 
 INPUT = "image"
 OUT_OF_BYTES = f"{INPUT} of UINT8 must lie in 0..255"
+SPARE = 1_000  # commas of a request that stand between no numbers
 DTYPES: dict[str, Any] = {"FP32": np.dtype("<f4"), "UINT8": np.dtype("u1")}
 
 Images = NDArray[np.uint8 | np.floating]
@@ -50,6 +51,18 @@ def decoded(decode: Callable[[bytes], T], body: bytes) -> T:
         return decode(body)
     except INVALID as error:
         raise Refusal(400, f"the body is no request of this form: {one_line(error)}") from None
+
+
+def requested(decode: Callable[[bytes], T], body: bytes, limits: Limits) -> T:
+    """A request's JSON; 422 where it has more numbers than all its images may.
+
+    N numbers, however they are nested, have N - 1 commas, which are soon counted.
+    """
+    if body.count(b",") > limits.images * SIDE * SIDE + SPARE:
+        raise Refusal(
+            422, f"more numbers in a request than {limits.images:,} images have, the most taken"
+        )
+    return decoded(decode, body)
 
 
 def inputs() -> list[TensorMetadata]:

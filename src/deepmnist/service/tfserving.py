@@ -113,7 +113,7 @@ class TensorFlowServing:
         """Answers for images or pictures, in rows (instances) or in columns (inputs)."""
         found = asked_model(request, self.models)
         check_content_type(request, JSON, FORM, BINARY)
-        asked = tensors.decoded(_decode, await request.body())
+        asked = tensors.requested(_decode, await request.body(), self.limits)
         raw, by_rows = _given(asked)
         images = await self._images(raw, by_rows)
         return _response(found, await found.batcher.answer(images), by_rows)
