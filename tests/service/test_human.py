@@ -192,6 +192,29 @@ def test_a_form_without_one_file_is_400(reading: TestClient, kind: str, body: by
     refusal(reading.post("/read", content=body, headers={"content-type": kind}), 400)
 
 
+def form_of(charset: str, name: str) -> dict[str, Any]:
+    """A form whose one file is a picture of a 7, in a charset of its own."""
+    head = f'--x\r\nContent-Disposition: form-data; name="a"; filename="{name}"\r\n\r\n'
+    kind = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    return {"content": head.encode() + encoded(page("7")) + b"\r\n--x--\r\n", "headers": kind}
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode"])
+def test_a_form_in_what_is_no_charset_is_400(reading: TestClient, charset: str) -> None:
+    told = refusal(reading.post("/read", **form_of(charset, "a.png")), 400)
+    assert told == "the form's charset is none of text; use utf-8, or name none"
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"), [("utf-7", "?.png"), ("rot13", "+2AA-.png"), ("x", "+2AA-.png")]
+)
+def test_a_file_s_name_is_text_whatever_the_charset(
+    reading: TestClient, charset: str, name: str
+) -> None:
+    (answer,) = reading.post("/read", **form_of(charset, "+2AA-.png")).json()
+    assert answer["path"] == name
+
+
 def test_more_pictures_than_may_wait_are_503(make: Callable[..., FastAPI]) -> None:
     client = TestClient(make(dataclasses.replace(SMALL, readings=0)))
     response = client.post("/read", content=encoded(page("7")), headers=PNG)

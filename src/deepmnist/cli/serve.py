@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from deepmnist.errors import BundleError, MissingExtraError
+from deepmnist.errors import BundleError, ConfigError, MissingExtraError
 
 if TYPE_CHECKING:
     from deepmnist.page import Asset
@@ -56,6 +57,13 @@ def serve(
 ) -> None:
     """Serve models over HTTP by three protocols, and a page on which one draws a digit."""
     _check_extra()
+    for option, value in {
+        "--max-body-mib": max_body_mib,
+        "--max-megapixels": max_megapixels,
+        "--send-timeout": send_timeout,
+    }.items():
+        if not math.isfinite(value):
+            raise ConfigError(f"{option} is {value:g}; give a finite number")
     from deepmnist import page
     from deepmnist.service import limits, registry, security, server
     from deepmnist.service.app import create_app

@@ -111,11 +111,19 @@ async def _picture(request: Request) -> tuple[str | None, bytes]:
     kind = check_content_type(request, *PICTURES, BINARY, FORM, MULTIPART)
     if kind != MULTIPART:
         return None, await request.body()
-    async with request.form(max_files=1, max_fields=FIELDS) as form:
-        files = [value for value in form.values() if isinstance(value, UploadFile)]
-        if len(files) != 1:
-            raise Refusal(400, "the form holds no file; send the picture as one, such as 'picture'")
-        return files[0].filename or None, await files[0].read()
+    try:
+        async with request.form(max_files=1, max_fields=FIELDS) as form:
+            files = [value for value in form.values() if isinstance(value, UploadFile)]
+            if len(files) == 1:
+                return _name(files[0].filename), await files[0].read()
+    except UnicodeError:
+        raise Refusal(400, "the form's charset is none of text; use utf-8, or name none") from None
+    raise Refusal(400, "the form holds no file; send the picture as one, such as 'picture'")
+
+
+def _name(given: str | None) -> str | None:
+    """A file's name, with a ? for what a charset gave that is no character."""
+    return given.encode(errors="replace").decode() if given else None
 
 
 def _body() -> dict[str, Any]:
