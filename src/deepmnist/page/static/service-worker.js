@@ -1,7 +1,9 @@
 // Keeps the page's files, so that it works without a network once it has been opened.
 // FILES and VERSION stand above, put there by page/files.py: another list is another version.
 
-const CACHE = `deepmnist-${VERSION}`;
+// A host may have several pages of ours, each with a scope, in which no space can be.
+const OURS = `deepmnist ${self.registration.scope} `;
+const CACHE = OURS + VERSION;
 const PAGE = new URL("index.html", self.location).href;
 
 self.addEventListener("install", (event) => {
@@ -21,10 +23,10 @@ async function kept() {
   await cache.addAll(FILES.map((name) => new Request(name, { cache: "reload" })));
 }
 
-/** Drops what earlier versions kept; other pages of this host may keep caches of their own. */
+/** Drops what earlier versions of this very page kept. */
 async function forgotten() {
   const names = await caches.keys();
-  const old = names.filter((name) => name.startsWith("deepmnist-") && name !== CACHE);
+  const old = names.filter((name) => name.startsWith(OURS) && name !== CACHE);
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
