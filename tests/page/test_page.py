@@ -144,6 +144,16 @@ def test_a_scribble_is_doubted_in_words(tab: Page) -> None:
     assert tab.locator("#digits .doubtful").count() == 1
 
 
+def test_a_share_is_never_all_and_seldom_none(tab: Page) -> None:
+    found = tab.evaluate(
+        """async () => {
+          const { percent } = await import("./scripts/panels.js");
+          return [1, 0.9996, 0.913, 0.29, 0.0559, 0.0009, 0].map(percent);
+        }"""
+    )
+    assert found == ["99.9 %", "99.9 %", "91.3 %", "29 %", "5.59 %", "0.09 %", "0 %"]
+
+
 def test_what_the_net_saw_its_layers_and_what_decided_are_shown(tab: Page) -> None:
     write(tab, 4)
     until(

@@ -7,7 +7,10 @@ const GAP = 1; // pixels between maps
 
 /** A share as people read it; never 100 %, which no net can claim. */
 export function percent(share) {
-  return `${(Math.floor(share * 1000) / 10).toFixed(share >= 0.1 ? 1 : 2).replace(/\.0+$/, "")} %`;
+  const digits = share >= 0.1 ? 1 : 2;
+  const parts = 100 * 10 ** digits;
+  const most = Math.floor(Math.min(share, 0.999) * parts) / 10 ** digits;
+  return `${most.toFixed(digits).replace(/\.0+$/, "")} %`;
 }
 
 /** What is said of one answer, in a line. */

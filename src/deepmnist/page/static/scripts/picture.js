@@ -1,13 +1,19 @@
-// pictures.py in the browser: a picture file to grey levels, upright, with limits checked first.
-// The browser decodes it; which formats it knows is its own affair.
+// pictures.py in the browser: a picture file to grey levels, upright. A file's size is looked at
+// before it is decoded, its pixels before they are copied. The browser decodes it; which formats it
+// knows is its own affair.
 
 const MAX_FILE_BYTES = 128 * 1024 ** 2;
 const MAX_PIXELS = 64_000_000;
 const HOLES_OF_INK = 0.25; // share of a picture that is transparent, above which the rest is ink
 
+/** An Error of one line for a Blob too large to be decoded. */
+export function checkSize(blob) {
+  if (blob.size > MAX_FILE_BYTES) throw new Error("This file is larger than 128 MiB.");
+}
+
 /** {grey: Uint8Array, width, height} of a Blob; an Error of one line where it is none. */
 export async function greyOf(blob) {
-  if (blob.size > MAX_FILE_BYTES) throw new Error("This file is larger than 128 MiB.");
+  checkSize(blob);
   const bitmap = await decoded(blob);
   try {
     const { width, height } = bitmap;

@@ -2,6 +2,7 @@
 // It asks the model, or the server; how an answer looks is view.js' business.
 
 import { grouped } from "./grouping.js";
+import { checkSize } from "./picture.js";
 import { readByServer } from "./reader.js";
 import { HEIGHT, WIDTH, canvasOfStrokes, drawStrokes, surface } from "./strokes.js";
 import { judged } from "./verdict.js";
@@ -64,6 +65,7 @@ export class Reading {
     const { pad, net } = this.#parts;
     const mine = ++this.#newest;
     try {
+      checkSize(blob);
       const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
       if (mine !== this.#newest) return;
       pad.open(bitmap);
