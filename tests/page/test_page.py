@@ -406,8 +406,35 @@ def test_corrections_outlive_the_page_until_they_are_forgotten(own_tab: Page) ->
     tab.reload()
     tab.wait_for_selector("body[data-ready]")
     assert tab.inner_text("#count") == "1 correction"
+    write(tab, 3)  # whose strokes have the numbers of those before
+    tab.click("#labels button[value='5']")
+    assert tab.inner_text("#count") == "2 corrections"
     tab.click("#forget")
     assert tab.is_hidden("#kept")
+
+
+def test_what_another_tab_keeps_is_kept_beside(own_tab: Page) -> None:
+    count = own_tab.evaluate(
+        """async () => {
+          const { Corrections } = await import("./scripts/corrections.js");
+          const [one, other] = [new Corrections(), new Corrections()];
+          one.add("a", "1", new Uint8Array(65536));
+          other.add("b", "2", new Uint8Array(65536));
+          return new Corrections().count;
+        }"""
+    )
+    assert count == 2
+
+
+def test_corrections_that_cannot_be_saved_are_kept_and_told(own_tab: Page) -> None:
+    tab = own_tab
+    tab.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    write(tab, 3)
+    assert tab.is_hidden("#unsaved")
+    tab.click("#labels button[value='8']")
+    assert tab.inner_text("#count") == "1 correction"
+    assert tab.is_visible("#unsaved")
+    assert "could not be saved" in (tab.text_content("#said") or "")
 
 
 # ---- surroundings -------------------------------------------------------------------------------

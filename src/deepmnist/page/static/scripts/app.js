@@ -75,7 +75,8 @@ function correct(label) {
   digit.corrected = label;
   corrections.add(digit.key, label, digit.canvas);
   refresh();
-  $("said").textContent = `${sentence(reading)} ${$("count").textContent} so far.`;
+  const unsaved = corrections.saved ? "" : ` ${$("unsaved").textContent}`;
+  $("said").textContent = `${sentence(reading)} ${$("count").textContent} so far.${unsaved}`;
 }
 
 function forget() {

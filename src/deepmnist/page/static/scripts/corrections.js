@@ -7,8 +7,10 @@ import { zipped } from "./zip.js";
 
 const STORE = "deepmnist-corrections";
 const MOST = 1_000; // about what a browser lets a page keep
+const LOAD = crypto.getRandomValues(new Uint32Array(2)).join("."); // keys begin anew with a page
 
 export class Corrections {
+  saved = true; // whether they outlive the page
   #kept = stored();
 
   get count() {
@@ -17,8 +19,10 @@ export class Corrections {
 
   /** Keeps a canvas under its true label, 0 to 9 or none; the same `key` again replaces it. */
   add(key, label, canvas) {
-    const others = this.#kept.filter((each) => each.key !== key);
-    this.#kept = [...others, { key, label, picture: pngOf(canvas) }].slice(-MOST);
+    const own = `${LOAD}/${key}`;
+    this.#lookAgain();
+    const others = this.#kept.filter((each) => each.key !== own);
+    this.#kept = [...others, { key: own, label, picture: pngOf(canvas) }].slice(-MOST);
     this.#save();
   }
 
@@ -29,16 +33,23 @@ export class Corrections {
 
   /** LABEL/NUMBER.png of each. */
   zip() {
+    this.#lookAgain();
     const files = this.#kept.map(({ label, picture }, index) =>
       [`${label}/${String(index + 1).padStart(4, "0")}.png`, bytesOf(picture)]);
     return zipped(Object.fromEntries(files));
   }
 
+  /** Another tab may have kept some, or forgotten all. */
+  #lookAgain() {
+    if (this.saved) this.#kept = stored();
+  }
+
   #save() {
     try {
       localStorage.setItem(STORE, JSON.stringify(this.#kept));
+      this.saved = true;
     } catch {
-      // No room, or none allowed: they are kept as long as the page is open.
+      this.saved = false; // no room, or none allowed
     }
   }
 }

@@ -76,11 +76,12 @@ function showInside(digit) {
   showMaps($("second"), $("second-note"), digit.maps[1]);
 }
 
-function showCorrections(digit, { count }) {
+function showCorrections(digit, { count, saved }) {
   $("correct").hidden = !digit?.canvas;
   for (const button of $("labels").children) {
     button.ariaPressed = String(button.value === digit?.corrected);
   }
   $("kept").hidden = !count;
+  $("unsaved").hidden = saved;
   $("count").textContent = `${count} correction${count === 1 ? "" : "s"}`;
 }
