@@ -107,6 +107,16 @@ def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order
         assert statuses == [200, 200, 404]
 
 
+@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET /v2 HTTP/1.1\r\nHost x\r\n\r\n"])
+def test_what_is_no_http_is_400_in_the_one_shape(crowded: Running, sent: bytes) -> None:
+    status, headers, body = crowded.ask(sent)
+    assert status == 400
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert json.loads(body) == {"error": "what came is no HTTP request"}
+
+
 class Transport:
     """Notes what is done to it."""
 

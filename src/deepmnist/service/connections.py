@@ -8,23 +8,21 @@ answered with 503, so that its client learns why; far beyond it is closed at onc
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deepmnist.service.failures import busy, response
 from deepmnist.service.limits import Limits
+from deepmnist.service.security import OF_ANSWERS
 
 if TYPE_CHECKING:
     from deepmnist.service.metrics import Metrics
 
 REFUSED_MOST = 2  # times the limit: so many are still told why
 REFUSED_S = 5.0  # seconds that a connection beyond the limit has for its headers
-TOO_SLOW = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    b"content-length: 44\r\n\r\n"
-    b'{"error":"the headers did not come in time"}'
-)
 
 
 def protocol(limits: Limits, refusing: ASGIApp, metrics: Metrics) -> type[asyncio.Protocol]:
@@ -43,6 +41,20 @@ async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
     refusal = busy("as many clients are connected as are served at once; ask again")
     headers = {**(refusal.headers or {}), "Connection": "close"}
     await response(refusal.status_code, str(refusal.detail), headers)(scope, receive, send)
+
+
+def last_words(status: HTTPStatus, message: str) -> bytes:
+    """The one shape of a refusal where no application is asked, and no other answer follows."""
+    body = msgspec.json.encode({"error": message})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        *OF_ANSWERS,
+    ]
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode()]
+    lines += [b": ".join(header) for header in headers]
+    return b"\r\n".join([*lines, b"", body])
 
 
 class Joining:
@@ -144,8 +156,15 @@ class _Bounded:
             self._hurry.cancel()
             self._hurry = None
 
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP; `msg`, uvicorn's, says no more than that."""
+        self._end(HTTPStatus.BAD_REQUEST, "what came is no HTTP request")
+
     def _too_slow(self) -> None:
+        self._end(HTTPStatus.REQUEST_TIMEOUT, "the headers did not come in time")
+
+    def _end(self, status: HTTPStatus, message: str) -> None:
         if not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
-                self.transport.write(TOO_SLOW)
+                self.transport.write(last_words(status, message))
             self.transport.close()
