@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import cuts, expectation, images, rejection
+from deepmnist.contract import INK
 from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, State
-from deepmnist.ink import Ink, padded
+from deepmnist.ink import Ink, median, near, padded
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
 
@@ -131,9 +132,10 @@ def image_of(piece: Piece, ink: Ink) -> NDArray[np.uint8]:
     scale = LEAST_SEEN / max(mask.shape)
     if scale <= 1:
         return images.of_strokes(levels, mask)
-    near = cv2.dilate(mask.astype(np.float32), np.ones((3, 3), np.uint8))
+    full = max(median(levels[mask]), 1 / INK)  # its own: a line may be fainter than others
+    levels = np.clip(levels / np.float32(full), 0, 1) * near(mask)
     size = [max(1, round(side * scale)) for side in mask.shape[::-1]]
-    enlarged = cv2.resize(levels * near, size, interpolation=cv2.INTER_CUBIC)
+    enlarged = cv2.resize(levels, size, interpolation=cv2.INTER_CUBIC)
     return images.of_strokes(np.clip(enlarged, 0, 1).astype(np.float32), enlarged > 0.5)
 
 
