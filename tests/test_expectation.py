@@ -184,3 +184,18 @@ def test_any_text_is_an_expectation_or_refused(text: str) -> None:
         assert "\n" not in str(error) or "\n" in text
         return
     expectation.best(sure("12"), expected)
+
+
+@pytest.mark.parametrize("limit", ["MAX_STATES", "MAX_STEPS"])
+def test_what_takes_too_much_work_is_refused_in_one_line(limit: str, monkeypatch) -> None:
+    monkeypatch.setattr(expectation, limit, 5_000)
+    walk = expectation.Walk(expectation.parse(["luhn", "mod97"]), 10)
+
+    def follow() -> None:
+        states = np.zeros(1, np.int32)
+        for _ in range(20):
+            states = np.unique(walk.after(states))
+
+    with pytest.raises(ConfigError, match="'luhn and mod97' is too involved") as caught:
+        follow()
+    assert "\n" not in str(caught.value)

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from deepmnist import ink, segmentation
+from deepmnist import expectation, ink, segmentation
+from deepmnist.expectation import Walk
 from deepmnist.layout import Piece
+from deepmnist.segmentation import Candidate
 
 
 @pytest.mark.parametrize("level", [0.7, 0.45, 0.3])
@@ -22,3 +24,23 @@ def test_a_small_piece_is_seen_alike_however_faint_it_is(level: float) -> None:
         return segmentation.image_of(piece, found).astype(int)
 
     assert np.abs(seen(level) - seen(1.0)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "texts", [["luhn"], ["luhn", "mod97"], [r"[1-3]\d+", "luhn"], ["isbn10"], ["5"]]
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_digits_that_stand_apart_are_read_as_the_best_string_that_fits(
+    texts: list[str], seed: int
+) -> None:
+    expected = expectation.parse(texts)
+    rows = np.random.default_rng(seed).dirichlet(np.full(10, 0.5), 10)
+    rows = (rows + 0.01) / 1.1
+    piece = Piece(0, 0, np.ones((20, 14), np.bool_))
+    seen = np.zeros((28, 28), np.uint8)
+    known = {(n, n + 1): Candidate(piece, seen, row, 1.0) for n, row in enumerate(rows)}
+    parts = [segmentation._Part(piece)] * 10
+    found = segmentation._cheapest(parts, known, 20.0, Walk(expected, 10))
+    best = expectation.best(rows, expected)
+    text = None if found is None else "".join(str(each.digit) for each in found)
+    assert text == (best and best[0])

@@ -18,6 +18,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from numpy.typing import NDArray
 from deepmnist.errors import ConfigError
 
 MAX_LENGTH = 500  # digits of a pattern
-MAX_STATES = 200_000  # alive at once, of several expectations together
+MAX_STATES = 100_000  # of several expectations together
+MAX_STEPS = 40_000_000  # states times pieces times digits, for one picture
 MAX_FILE_BYTES = 10_000_000
 LEAST_PROBABILITY = 1e-12  # of a digit, so that an impossible one can still be compared
 
@@ -72,15 +74,55 @@ def _further(
             if reached is not None:
                 way = cost + float(costs[digit]), f"{text}{digit}"
                 after[reached] = min(after.get(reached, way), way)
-    check_states(len(after), expected)
     return after
 
 
-def check_states(count: int, expected: Expectation) -> None:
-    """ConfigError where an expectation has more states alive than can be followed."""
-    if count > MAX_STATES:
-        raise ConfigError(
-            f"'{expected.text}' is too involved: more than {MAX_STATES:,} states; expect less"
+class Walk:
+    """An expectation followed through one picture, many states at once, known by their numbers.
+
+    Each step is worked out once; a picture and an expectation that take too many are refused.
+    """
+
+    def __init__(self, expected: Expectation, classes: int) -> None:
+        self.expected = expected
+        self._states = [expected.start]
+        self._numbers = {expected.start: 0}
+        self._after = np.empty((0, classes), np.int32)  # of the first states, those followed
+        self._steps = 0
+
+    def accepts(self, state: int) -> bool:
+        """Whether a string may end in a state of this number."""
+        return self.expected.accepts(self._states[state])
+
+    def after(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The states after each of these and each digit, (n, classes); -1 where none is.
+
+        ConfigError where there are more than MAX_STATES, or this takes more than MAX_STEPS.
+        """
+        self._steps += len(states) * self._after.shape[1]
+        if self._steps > MAX_STEPS:
+            raise self._too_involved(f"{MAX_STEPS:,} steps")
+        unknown = range(len(self._after), int(states.max(initial=-1)) + 1)
+        if unknown:
+            self._after = np.vstack([self._after, [self._followed(each) for each in unknown]])
+        return self._after[states]
+
+    def _followed(self, state: int) -> list[int]:
+        if len(self._states) > MAX_STATES:
+            raise self._too_involved(f"{MAX_STATES:,} states")
+        reached = map(self.expected.step, repeat(self._states[state]), range(self._after.shape[1]))
+        return [-1 if each is None else self._number(each) for each in reached]
+
+    def _number(self, state: State) -> int:
+        if state not in self._numbers:
+            self._numbers[state] = len(self._states)
+            self._states.append(state)
+        return self._numbers[state]
+
+    def _too_involved(self, most: str) -> ConfigError:
+        return ConfigError(
+            f"'{self.expected.text}' is too involved for this picture: more than {most}; expect "
+            "less, or crop it to fewer digits"
         )
 
 

@@ -9,7 +9,7 @@ files and makes no answers; reader.py does.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deepmnist import cuts, expectation, images, rejection
 from deepmnist.contract import INK
 from deepmnist.errors import PictureError
-from deepmnist.expectation import Expectation, State
+from deepmnist.expectation import Expectation, Walk
 from deepmnist.ink import Ink, median, near, padded
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
@@ -76,15 +76,17 @@ def digits(
 ) -> list[list[Reading] | None]:
     """For each line its digits, left to right, that fit what is expected; None where none do.
 
-    `size` is a digit's usual height in pixels.
+    `size` is a digit's usual height in pixels. ConfigError where what is expected takes more work
+    than a Walk may.
     """
     rows = _rows(lines, ink, size)
     spans = [_spans(row, size) for row in rows]
     judged = iter(_judged(_unions(rows, spans), ink, predictor))
+    walk = Walk(expected, len(predictor.class_names))
     chosen = []
     for row, found in zip(rows, spans, strict=True):
         known = {span: next(judged) for span in found}
-        chosen.append(_cheapest(row, known, size, expected))
+        chosen.append(_cheapest(row, known, size, walk))
     return chosen
 
 
@@ -188,50 +190,72 @@ def _width(parts: Sequence[_Part]) -> int:
     return max(part.piece.right for part in parts) - min(part.piece.left for part in parts)
 
 
-@dataclass(frozen=True)
-class _Way:
-    """The cheapest way to a place in a line and a state of what is expected."""
-
-    cost: float
-    reading: Reading | None = None  # the last one
-    before: _Way | None = None
-
-    def readings(self) -> list[Reading]:
-        """All of them, from the first."""
-        found = []
-        way: _Way | None = self
-        while way is not None and way.reading is not None:
-            found.append(way.reading)
-            way = way.before
-        return found[::-1]
+# Ways to a place in a line: one, the cheapest, for each state of what is expected.
+WAY = np.dtype(
+    [
+        ("cost", np.float64),  # nats
+        ("state", np.int32),  # its number in the walk
+        ("digit", np.int32),  # the last one,
+        ("start", np.int32),  # the place it begins at,
+        ("before", np.int32),  # and which of the ways to there it goes on
+    ]
+)
+Ways = NDArray[np.void]
 
 
 def _cheapest(
-    row: Sequence[_Part], known: dict[Span, Candidate], size: float, expected: Expectation
+    row: Sequence[_Part], known: dict[Span, Candidate], size: float, walk: Walk
 ) -> list[Reading] | None:
     """The readings that together take every part of a line and fit, at the least cost."""
-    ways: list[dict[State, _Way]] = [{} for _ in range(len(row) + 1)]
-    ways[0] = {expected.start: _Way(0.0)}
-    for (start, stop), candidate in sorted(known.items(), key=lambda pair: pair[0]):
-        shape = row[start].cut + _shape_cost(row[start:stop], candidate.piece, size)
-        for state, way in ways[start].items():
-            for digit in _tried(candidate, expected):
-                reached = expected.step(state, digit)
-                cost = way.cost + shape + _doubt(candidate, digit)
-                if reached is not None and cost < ways[stop].get(reached, _DEAREST).cost:
-                    ways[stop][reached] = _Way(cost, Reading(candidate, digit), way)
-        expectation.check_states(len(ways[stop]), expected)
-    ends = [way for state, way in ways[-1].items() if expected.accepts(state)]
-    return min(ends, key=lambda way: way.cost).readings() if ends else None
+    ways = [np.zeros(1, WAY)]
+    for stop in range(1, len(row) + 1):
+        longer = []
+        for start in range(max(0, stop - MOST_TOGETHER), stop):
+            if candidate := known.get((start, stop)):
+                shape = row[start].cut + _shape_cost(row[start:stop], candidate.piece, size)
+                longer.append(_longer(ways[start], start, candidate, shape, walk))
+        ways.append(_best_of(np.concatenate(longer)))
+    ends = np.flatnonzero([walk.accepts(state) for state in ways[-1]["state"]])
+    if not len(ends):
+        return None
+    return _readings(ways, known, ends[ways[-1]["cost"][ends].argmin()])
 
 
-_DEAREST = _Way(float("inf"))
+def _longer(ways: Ways, start: int, candidate: Candidate, shape: float, walk: Walk) -> Ways:
+    """All ways by a place and one candidate more, read as each digit that may follow."""
+    digits = _tried(candidate, walk.expected)
+    reached = walk.after(ways["state"])[:, digits]
+    before, chosen = np.nonzero(reached >= 0)
+    doubts = np.array([_doubt(candidate, digit) for digit in digits])
+    longer = np.empty(len(before), WAY)
+    longer["cost"] = ways["cost"][before] + shape + doubts[chosen]
+    longer["state"] = reached[before, chosen]
+    longer["digit"] = np.array(digits)[chosen]
+    longer["start"], longer["before"] = start, before
+    return longer
 
 
-def _tried(candidate: Candidate, expected: Expectation) -> Iterable[int]:
+def _best_of(ways: Ways) -> Ways:
+    """The cheapest to each state."""
+    ordered = ways[np.lexsort((ways["cost"], ways["state"]))]
+    return ordered[np.diff(ordered["state"], prepend=-1) > 0]
+
+
+def _readings(ways: list[Ways], known: dict[Span, Candidate], last: int) -> list[Reading]:
+    """Those of one of the ways to the end of the line, from the first."""
+    found, stop = [], len(ways) - 1
+    while stop:
+        way = ways[stop][last]
+        start = int(way["start"])
+        found.append(Reading(known[start, stop], int(way["digit"])))
+        stop, last = start, way["before"]
+    return found[::-1]
+
+
+def _tried(candidate: Candidate, expected: Expectation) -> list[int]:
     if expected is expectation.ANYTHING:
-        return (int(candidate.probabilities.argmax()),)
-    return range(len(candidate.probabilities))
+        return [int(candidate.probabilities.argmax())]
+    return list(range(len(candidate.probabilities)))
 
 
 def _doubt(candidate: Candidate, digit: int) -> float:
