@@ -425,8 +425,9 @@ def test_bytes_that_are_no_model_are_a_bundle_error_and_the_process_lives(
     tiny_bundle: Bundle, tmp_path: Path, spoil: Any
 ) -> None:
     forged = forge(tiny_bundle, tmp_path / "b", spoil(tiny_bundle.runtime.read_bytes()))
+    message = "the model (cannot be run by LiteRT: |holds 0 graphs)"
     for n in (1, 100):
-        with pytest.raises(BundleError, match="the model cannot be run by LiteRT: "):
+        with pytest.raises(BundleError, match=message):
             prediction.load(forged).predict_proba(np.zeros((n, 28, 28), np.uint8))
 
 
@@ -438,6 +439,57 @@ def test_a_model_of_another_number_of_classes_than_named_is_refused(
     )
     with pytest.raises(BundleError, match=r"gives float32 \(1, 10\); with 3 class names it must"):
         prediction.load(forged).predict_proba(np.zeros((1, 28, 28), np.uint8))
+
+
+def with_operation(runtime: bytes, name: str, subgraphs: int = 1) -> bytes:
+    """A .tflite file whose first operator is another, and which has more graphs."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    from deepmnist.export import flatbuffer
+
+    model = flatbuffer._unpacked(runtime)
+    code = model.operatorCodes[model.subgraphs[0].operators[0].opcodeIndex]
+    code.builtinCode = getattr(schema.BuiltinOperator, name)
+    code.deprecatedBuiltinCode = min(code.builtinCode, 127)
+    model.subgraphs *= subgraphs
+    return flatbuffer._packed(model)
+
+
+@pytest.mark.parametrize(
+    ("operation", "subgraphs", "message"),
+    [
+        ("WHILE", 1, "holds the operation WHILE; an export is one graph of arithmetic alone"),
+        ("CUSTOM", 1, "holds the operation CUSTOM;"),
+        ("STABLEHLO_WHILE", 1, "holds the operation STABLEHLO_WHILE;"),
+        ("RESHAPE", 2, "holds 2 graphs;"),
+    ],
+)
+def test_what_is_not_one_graph_of_arithmetic_is_refused_before_it_is_run(
+    exported, tiny_bundle: Bundle, tmp_path: Path, operation: str, subgraphs: int, message: str
+) -> None:
+    runtime = with_operation(tiny_bundle.runtime.read_bytes(), operation, subgraphs)
+    forged = forge(tiny_bundle, tmp_path / "b", runtime)
+    with pytest.raises(BundleError, match=f"the model {message}"):
+        prediction.load(forged)
+    alone = tmp_path / "m.tflite"
+    alone.write_bytes(with_operation(exported("litert").path.read_bytes(), operation, subgraphs))
+    with pytest.raises(BundleError, match=rf"m\.tflite {message}"):
+        prediction.load(alone)
+
+
+class Failing:
+    """An interpreter whose arithmetic fails, as a GATHER past the end of its table does."""
+
+    def invoke(self) -> None:
+        raise RuntimeError("gather index out of bounds")
+
+
+def test_arithmetic_that_fails_is_a_bundle_error(tiny_bundle: Bundle, monkeypatch) -> None:
+    runner = litert._Runner(tiny_bundle.runtime.read_bytes(), 1, 10, threads=1)
+    monkeypatch.setattr(runner, "interpreter", Failing())
+    into = scored(np.zeros((1, 10)))
+    with pytest.raises(BundleError, match="cannot be run by LiteRT: gather index out of bounds"):
+        runner.answer(np.zeros((1, 28, 28), np.uint8), into, slice(0, 1))
 
 
 def test_an_altered_runtime_is_refused_before_it_is_run(

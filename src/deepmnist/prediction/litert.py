@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from deepmnist import chatter
 from deepmnist.contract import SIDE
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, reason
 from deepmnist.metadata import KEY, Metadata, decoded
 from deepmnist.prediction import many
 from deepmnist.prediction.arrays import write_unit_range
@@ -32,6 +32,15 @@ from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
+# What exports are made of. Of one graph alone: control flow would need others to go to.
+ARITHMETIC = """
+    ABS ADD ARG_MAX AVERAGE_POOL_2D BATCH_MATMUL CAST CEIL CONCATENATION CONV_2D CUMSUM
+    DEPTHWISE_CONV_2D DEQUANTIZE DIV EQUAL EXP EXPAND_DIMS FLOOR FULLY_CONNECTED GATHER GREATER
+    GREATER_EQUAL LESS LESS_EQUAL LOG LOGICAL_AND LOGISTIC LOG_SOFTMAX MAXIMUM MAX_POOL_2D MEAN
+    MINIMUM MUL NEG PACK PAD QUANTIZE REDUCE_MAX REDUCE_MIN RELU RESHAPE REVERSE_V2 ROUND RSQRT
+    SELECT_V2 SHAPE SIGN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM
+    TOPK_V2 TRANSPOSE UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM
+"""
 SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores may share
 
 
@@ -174,7 +183,10 @@ class _Runner:
     def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
         """Fill `rows` of `into` with the scores of checked images (size, 28, 28)."""
         write_unit_range(images, self.input_view())
-        self.interpreter.invoke()
+        try:
+            self.interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"the model cannot be run by LiteRT: {reason(error)}") from error
         into.probabilities[rows] = self.probabilities_view()
         if self.single_view is not None:
             into.single[rows] = self.single_view()
@@ -199,6 +211,7 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
     from ai_edge_litert.interpreter import Interpreter
 
     metadata = decoded(_told(content, path), str(path))
+    check(content, str(path))
     try:
         with chatter.dropped():
             interpreter = Interpreter(model_content=content, num_threads=1)
@@ -208,7 +221,38 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
     except (ValueError, RuntimeError) as error:
         raise BundleError(f"{path} cannot be run by LiteRT: {error}") from error
     check_ends(str(path), metadata, takes, gives)
-    return lambda **arrays: dict(run(**arrays)), metadata
+    return _function(run, path), metadata
+
+
+def _function(run: Any, path: Path) -> Graph:
+    def answer(**arrays: Any) -> dict[str, Any]:
+        try:
+            return dict(run(**arrays))
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{path} cannot be run by LiteRT: {reason(error)}") from error
+
+    return answer
+
+
+def check(content: bytes, name: str) -> None:
+    """BundleError where a .tflite file's content is anything but one graph of arithmetic."""
+    from ai_edge_litert.schema_py_generated import BuiltinOperator, Model
+
+    numbers = {number: each for each, number in vars(BuiltinOperator).items()}
+    try:
+        model = Model.GetRootAs(content)
+        codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+        used = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
+        graphs = model.SubgraphsLength()
+    except DAMAGE as error:
+        raise BundleError(f"{name} cannot be run by LiteRT: it is damaged ({error})") from error
+    foreign = {numbers.get(each, str(each)) for each in used} - {*ARITHMETIC.split()}
+    if foreign or graphs != 1:
+        held = f"the operation {min(foreign)}" if foreign else f"{graphs} graphs"
+        raise BundleError(
+            f"{name} holds {held}; an export is one graph of arithmetic alone: use a file that "
+            "`deepmnist export` wrote"
+        )
 
 
 def _ends(details: dict[str, Any]) -> Ends:

@@ -50,8 +50,9 @@ def opened(path: str | Path = bundle.SHIPPED) -> Opened:
 
 
 def open_bundle(checked: bundle.Bundle) -> litert.LiteRTPredictor:
-    """The model of a bundle that has been checked."""
+    """The model of a bundle that has been checked. BundleError where it is not arithmetic alone."""
     manifest, runtime = checked.manifest, checked.runtime.read_bytes()
+    litert.check(runtime, "the model")
     thresholds = _thresholds(manifest.rejection)
     return litert.LiteRTPredictor(runtime, manifest.class_names, *thresholds)
 
