@@ -9,8 +9,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from deepmnist import prediction
+from deepmnist import ensemble, model, prediction, recipes
 from deepmnist.errors import BundleError
+from deepmnist.export import functions
+from deepmnist.export.onnx import converted
+from deepmnist.prediction.onnx import ARITHMETIC
 
 
 def outside(model: onnx.ModelProto) -> None:
@@ -65,20 +68,30 @@ def no_such_operation(model: onnx.ModelProto) -> None:
     model.graph.node.append(helper.make_node("NoSuchOperation", ["image"], ["x"]))
 
 
+def of_much_memory(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("ConstantOfShape", ["image"], ["x"]))
+
+
+def without_its_input(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Abs", ["nothing"], ["x"]))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (outside, "keeps data in other files"),
         (outside_in_a_constant, "keeps data in other files"),
-        (of_others, "has the operation 'Evil' of 'evil'"),
+        (of_others, "holds the operation 'Evil'; an export is arithmetic alone"),
         (declared_of_others, "operations that are not ONNX's own"),
         (function, "operations that are not ONNX's own"),
-        (loop, "'Loop' with a graph in it"),
+        (loop, "holds the operation 'Loop'"),
         (other_input, r"takes image float32 \(None, 32, 28\)"),
         (other_output, "and gives single"),
         (other_names, "a classifier of 11 classes"),
         (no_metadata, "does not say what it is"),
-        (no_such_operation, "cannot be run by ONNX Runtime"),
+        (no_such_operation, "holds the operation 'NoSuchOperation'"),
+        (of_much_memory, "holds the operation 'ConstantOfShape'"),
+        (without_its_input, "cannot be run by ONNX Runtime"),
     ],
 )
 def test_what_no_export_holds_is_refused_in_one_line(
@@ -91,3 +104,23 @@ def test_what_no_export_holds_is_refused_in_one_line(
     with pytest.raises(BundleError, match=message) as caught:
         prediction.load(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"digits", b"deepmnist", b"Softmax", b"image"])
+def test_text_that_is_no_utf8_is_refused_in_one_line(exported, tmp_path: Path, text: bytes) -> None:
+    content = exported("onnx").path.read_bytes()
+    assert text in content
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content.replace(text, b"\xff" + text[1:]))
+    with pytest.raises(BundleError) as caught:
+        prediction.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES)
+def test_every_net_there_is_is_arithmetic(recipe: str) -> None:
+    net = model.build(recipes.configure(recipe), 11)
+    if recipes.configure(recipe).members > 1:
+        net = ensemble.average([net, model.build(recipes.configure(recipe), 11)])
+    graph = converted(functions.classifier(net, 1.0, 10)).graph
+    assert {node.op_type for node in graph.node} <= {*ARITHMETIC.split()}

@@ -1,7 +1,7 @@
 """ONNX files, run by ONNX Runtime: what one may hold, and its graph as a function.
 
-Trusted with nothing: a file with data outside itself, operations of others, functions or control
-flow is refused before ONNX Runtime sees it, so that what runs is arithmetic and ends.
+Trusted with nothing: a file with data outside itself, functions, or operations that no export is
+made of is refused before ONNX Runtime sees it, so that what runs is arithmetic and ends.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ from deepmnist.prediction.graphs import Ends, Graph, check_ends
 
 DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(bool)": "bool"}
 DOMAINS = {"", "ai.onnx"}  # ONNX's own
+ARITHMETIC = """
+    Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Concat Constant Conv CumSum
+    DequantizeLinear Div Equal Exp Expand Floor Gather Gemm GlobalAveragePool Greater GreaterOrEqual
+    Identity Less LessOrEqual Log LogSoftmax MatMul Max MaxPool Min Mul Neg Not Pad QuantizeLinear
+    ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape ReverseSequence Round ScatterND Shape
+    Sigmoid Sign Slice Softmax Sqrt Squeeze Sub TopK Transpose Unsqueeze Where
+"""
 
 
 def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
@@ -32,23 +39,24 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
-    except Exception as error:  # protobuf's own, of which there are several implementations
+        _check(model, str(path))
+        texts = [each.value.encode() for each in model.metadata_props if each.key == KEY]
+    except BundleError:
+        raise
+    except Exception as error:  # protobuf's own, of several implementations; text that is no UTF-8
         raise BundleError(f"{path} is no ONNX file ({reason(error)}); export it anew") from error
-    _check(model, str(path))
-    texts = [each.value for each in model.metadata_props if each.key == KEY]
-    metadata = decoded(texts[0].encode() if texts else None, str(path))
+    metadata = decoded(texts[0] if texts else None, str(path))
     try:
         with chatter.dropped():
             session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        takes, gives = _ends(session.get_inputs()), _ends(session.get_outputs())
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise BundleError(f"{path} cannot be run by ONNX Runtime: {reason(error)}") from error
-    check_ends(str(path), metadata, _ends(session.get_inputs()), _ends(session.get_outputs()))
-    return _function(session, path), metadata
+    check_ends(str(path), metadata, takes, gives)
+    return _function(session, [*gives], path), metadata
 
 
-def _function(session: Any, path: Path) -> Graph:
-    names = [end.name for end in session.get_outputs()]
-
+def _function(session: Any, names: list[str], path: Path) -> Graph:
     def run(**arrays: Any) -> dict[str, Any]:
         try:
             return dict(zip(names, session.run(names, arrays), strict=True))
@@ -73,16 +81,12 @@ def _check(model: Any, name: str) -> None:
     graph = model.graph
     if model.functions or {each.domain for each in model.opset_import} - DOMAINS:
         raise BundleError(f"{name} has operations that are not ONNX's own; export it anew")
+    allowed = {*ARITHMETIC.split()}
     for node in graph.node:
-        if node.domain not in DOMAINS:
+        if node.domain not in DOMAINS or node.op_type not in allowed:
             raise BundleError(
-                f"{name} has the operation {node.op_type[:40]!r} of {node.domain[:40]!r}; only "
-                "ONNX's own are run; export it anew"
-            )
-        if any(each.HasField("g") or each.graphs for each in node.attribute):
-            raise BundleError(
-                f"{name} has the operation {node.op_type[:40]!r} with a graph in it; exports "
-                "neither branch nor loop; export it anew"
+                f"{name} holds the operation {node.op_type[:40]!r}; an export is arithmetic alone: "
+                "use a file that `deepmnist export` wrote"
             )
     if any(tensor.external_data or tensor.data_location for tensor in _tensors(graph)):
         raise BundleError(f"{name} keeps data in other files, which are not read; export it anew")
