@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -65,6 +66,33 @@ def test_one_within_another_gives_stderr_back_once_both_are_left(
         with chatter.dropped():
             native("inner")
         native("outer")
+    native("after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_threads_that_overlap_give_stderr_back_once_the_last_has_left(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    one_is_in, other_is_in, one_is_out = (threading.Event() for _ in range(3))
+
+    def one() -> None:
+        with chatter.dropped():
+            one_is_in.set()
+            other_is_in.wait()
+        one_is_out.set()
+
+    def other() -> None:
+        one_is_in.wait()
+        with chatter.dropped():
+            other_is_in.set()
+            one_is_out.wait()
+            native("within")
+
+    threads = [threading.Thread(target=each) for each in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     native("after")
     assert capfd.readouterr().err == "after"
 
