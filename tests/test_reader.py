@@ -130,6 +130,15 @@ def test_a_tiny_digit_is_not_accepted_and_says_why() -> None:
     assert all((digit.reason or "").startswith("too small: ") for digit in digits)
 
 
+def test_a_digit_too_small_to_tell_is_so_however_its_picture_arrives() -> None:
+    arrives_whole = np.full((3200, 3200), 220, np.uint8)
+    cv2.putText(arrives_whole, "5", (1600, 1600), cv2.FONT_HERSHEY_SIMPLEX, 0.55, 40, 2)
+    arrives_halved = cv2.resize(arrives_whole, (1600, 1600), interpolation=cv2.INTER_AREA)
+    for picture in (arrives_whole, arrives_halved):
+        ((digit,),) = (line.digits for line in reader.read(picture, PREDICTOR).lines)
+        assert (digit.reason or "").startswith("too small: ")
+
+
 JUDGE = reader.Judge(tuple("0123456789"), 0.9)
 
 

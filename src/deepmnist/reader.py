@@ -27,7 +27,7 @@ RULING = 1.25  # digits' heights: straight lines so long are of a form
 LEAST_RULING = 24  # pixels
 PAGE_RULING = 0.4  # of the longest side: such go first, so that a digit's height can be measured
 
-TOO_SMALL = 9  # pixels of the picture as given: a lower digit cannot be told
+TOO_SMALL = 9  # pixels, as given and as reduced to be read: a lower digit cannot be told
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the picture as given
 
@@ -251,8 +251,9 @@ def _doubted(digit: Digit, oddity: str) -> Digit:
 def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None:
     """What speaks against one whole digit, by its place and shape alone."""
     left, top, right, bottom = box
-    if max(bottom - top, right - left) < TOO_SMALL:
-        return f"too small: {bottom - top} pixels high"
+    height, width = min(bottom - top, piece.height), min(right - left, piece.width)
+    if max(height, width) < TOO_SMALL:
+        return f"too small: {height} pixels high when it is read"
     if left == 0 or top == 0 or right == shape[1] or bottom == shape[0]:
         return "touches the edge of the picture"
     if piece.width > WIDE * piece.height:
