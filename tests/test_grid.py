@@ -46,6 +46,13 @@ def test_each_cell_is_read_and_empty_ones_are_empty(view) -> None:
     assert [digit.label for digit in found.lines[1].digits] == [""] * 4
 
 
+def test_empty_cells_leave_a_line_s_probability_alone() -> None:
+    full, empty, _ = grid.read_grid(sheet(), PREDICTOR, 3, 4).lines
+    filled = [digit for digit in full.digits if digit.label]
+    assert full.probability == pytest.approx(np.prod([each.confidence for each in filled]))
+    assert empty.probability == 1.0
+
+
 def test_boxes_are_the_cells_in_the_picture() -> None:
     found = grid.read_grid(sheet(), PREDICTOR, 3, 4)
     for row, line in enumerate(found.lines):

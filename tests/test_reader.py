@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from deepmnist import expectation, reader
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.reader import Page
+from deepmnist.rejection import Scores
 from tests.writing import HEIGHT, WIDTH, PlainHandPredictor, page
 
 DIGITS = tuple("0123456789")
@@ -106,10 +108,24 @@ def test_specks_are_no_digits() -> None:
 # ---- probabilities and reasons ------------------------------------------------------------------
 
 
-def test_a_line_s_probability_is_the_product_of_its_digits() -> None:
-    (line,) = reader.read(page("258"), PREDICTOR).lines
+class DoubtfulPredictor(PlainHandPredictor):
+    """Takes each image for one digit with a probability of 0.9 only."""
+
+    threshold, coverages = 0.9, ()
+
+    def scores(self, images: NDArray[np.uint8]) -> Scores:
+        return Scores(self.predict_proba(images), np.full(len(images), 0.9, np.float32))
+
+
+def test_a_line_is_right_where_each_is_one_digit_and_the_one_it_is_read_as() -> None:
+    (line,) = reader.read(page("258"), DoubtfulPredictor()).lines
+    assert line.text == "258"
     product = np.prod([digit.probability for digit in line.digits])
-    assert line.probability == pytest.approx(product)
+    assert line.probability == pytest.approx(0.9**3 * product)
+
+
+def test_clear_digits_are_accepted() -> None:
+    (line,) = reader.read(page("258"), PREDICTOR).lines
     assert all(digit.accepted and digit.reason is None for digit in line.digits)
     assert all(digit.seen.shape == (28, 28) for digit in line.digits)
 

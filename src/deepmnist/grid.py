@@ -173,4 +173,5 @@ def _empty(box: reader.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
 
 def _line(digits: list[reader.Digit]) -> reader.Line:
     text = "".join(digit.label or EMPTY for digit in digits)
-    return reader.Line(tuple(digits), text, float(np.prod([each.probability for each in digits])))
+    filled = [digit for digit in digits if digit.label]
+    return reader.Line(tuple(digits), text, reader.probability(filled))

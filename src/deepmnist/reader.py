@@ -53,7 +53,7 @@ class Line:
 
     digits: tuple[Digit, ...]
     text: str
-    probability: float  # that the whole is right
+    probability: float  # that all are digits, and these
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,12 @@ def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None
 
 def _line(digits: list[Digit]) -> Line:
     text = "".join(digit.label for digit in digits)
-    return Line(tuple(digits), text, float(np.prod([digit.probability for digit in digits])))
+    return Line(tuple(digits), text, probability(digits))
+
+
+def probability(digits: Sequence[Digit]) -> float:
+    """That each is one digit, and the one it is read as."""
+    return float(np.prod([digit.single * digit.probability for digit in digits]))
 
 
 # ---- turned by 90 degrees -----------------------------------------------------------------------
