@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from deepmnist import layout
+from deepmnist import ink, layout
+from deepmnist.errors import PictureError
 from deepmnist.ink import Ink
 from deepmnist.layout import Piece
 
@@ -62,3 +64,13 @@ def test_lines_are_parted_and_small_strokes_join_theirs() -> None:
     found = layout.lines([*upper, *lower, dot, lone], 40)
     assert [len(line) for line in found] == [5, 3]
     assert dot in found[0]
+
+
+def test_strokes_that_lie_around_each_other_are_refused_in_one_line() -> None:
+    picture = np.full((1600, 1600), 255, np.uint8)
+    for top in range(10, 790, 12):
+        corners = np.array([(40, top), (800, top + 800), (1560, top)])
+        cv2.polylines(picture, [corners], isClosed=False, color=0, thickness=3)
+    found = ink.find(picture, 480, 1600)
+    with pytest.raises(PictureError, match=r"boxes have [\d,]+ pixels, at most 50,000,000"):
+        layout.pieces(found)

@@ -7,17 +7,19 @@ digits of what lies in a line.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.connected import AREA, HEIGHT, components
+from deepmnist.connected import AREA, HEIGHT, WIDTH, components
 from deepmnist.errors import PictureError
 from deepmnist.ink import Ink, Mask, padded
 
 MAX_PIECES = 1_500  # connected strokes: about three for each of 500 digits
+MAX_AREA = 50_000_000  # pixels of their boxes: twenty times the largest picture that is read
 
 SPECK = 0.25  # of a digit's height: what is smaller in both directions is a speck
 TALLEST = 2.2  # digits' heights: what is taller is a drawing, or the edge of the page
@@ -59,15 +61,30 @@ class Piece:
         return self.top + self.height / 2, self.left + self.width / 2
 
 
+def area(pieces: list[Piece]) -> int:
+    """Pixels of the box around several."""
+    top, left, bottom, right = _around(pieces)
+    return (bottom - top) * (right - left)
+
+
 def joined(pieces: list[Piece]) -> Piece:
     """One piece of several."""
-    top, left = min(piece.top for piece in pieces), min(piece.left for piece in pieces)
-    bottom, right = max(piece.bottom for piece in pieces), max(piece.right for piece in pieces)
+    top, left, bottom, right = _around(pieces)
     mask = np.zeros((bottom - top, right - left), np.bool_)
     for piece in pieces:
         rows = slice(piece.top - top, piece.bottom - top)
         mask[rows, piece.left - left : piece.right - left] |= piece.mask
     return Piece(top, left, mask)
+
+
+def _around(pieces: list[Piece]) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of the box around several."""
+    return (
+        min(piece.top for piece in pieces),
+        min(piece.left for piece in pieces),
+        max(piece.bottom for piece in pieces),
+        max(piece.right for piece in pieces),
+    )
 
 
 # ---- connected strokes --------------------------------------------------------------------------
@@ -76,22 +93,34 @@ def joined(pieces: list[Piece]) -> Piece:
 def pieces(ink: Ink) -> list[Piece]:
     """The connected strokes that may be digits or parts of them, left to right.
 
-    PictureError where there are more than MAX_PIECES.
+    PictureError where there are more than MAX_PIECES, or their boxes have more than MAX_AREA.
     """
     labels, stats = components(ink.strokes)
     size = digit_height(ink)
-    found = [
-        Piece(top, left, labels[top : top + height, left : left + width] == index)
-        for index, (left, top, width, height, _) in enumerate(stats)
-        if index and max(width, height) >= SPECK * size
-    ]
-    if len(found) > MAX_PIECES:
+    large = np.flatnonzero(stats[:, [WIDTH, HEIGHT]].max(axis=1) >= SPECK * size)
+    chosen = large[large > 0]  # 0 is the paper
+    if len(chosen) > MAX_PIECES:
         raise PictureError(
-            f"the picture holds {len(found):,} separate strokes; at most {MAX_PIECES:,} are read; "
+            f"the picture holds {len(chosen):,} separate strokes; at most {MAX_PIECES:,} are read; "
             "crop it to the digits that matter"
         )
+    check_area(stats[chosen, WIDTH] * stats[chosen, HEIGHT])
+    found = [
+        Piece(top, left, labels[top : top + height, left : left + width] == index)
+        for index, (left, top, width, height, _) in zip(chosen, stats[chosen], strict=True)
+    ]
     fitting = [piece for piece in found if _may_be_digits(piece, size, ink)]
     return sorted(fitting, key=lambda piece: piece.left)
+
+
+def check_area(areas: Iterable[int]) -> None:
+    """PictureError where boxes lie over each other so that their masks would fill the memory."""
+    total = sum(map(int, areas))
+    if total > MAX_AREA:
+        raise PictureError(
+            f"the strokes in the picture lie around each other: their boxes have {total:,} pixels, "
+            f"at most {MAX_AREA:,} are read; crop it to the digits that matter"
+        )
 
 
 def digit_height(ink: Ink) -> float:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import cuts, expectation, images, rejection
+from deepmnist import cuts, expectation, images, layout, rejection
 from deepmnist.contract import INK
 from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, Walk
@@ -103,20 +103,22 @@ def _rows(lines: Sequence[Sequence[Piece]], ink: Ink, size: float) -> list[list[
 
 
 def _unions(rows: Sequence[Sequence[_Part]], spans: Sequence[Sequence[Span]]) -> list[Piece]:
-    _check_bounded(sum(map(len, spans)))
-    return [
-        joined([part.piece for part in row[start:stop]])
+    wanted = [
+        [part.piece for part in row[start:stop]]
         for row, found in zip(rows, spans, strict=True)
         for start, stop in found
     ]
+    _check_bounded(wanted)
+    return list(map(joined, wanted))
 
 
-def _check_bounded(count: int) -> None:
-    if count > MOST_CANDIDATES:
+def _check_bounded(wanted: Sequence[list[Piece]]) -> None:
+    if len(wanted) > MOST_CANDIDATES:
         raise PictureError(
-            f"what is in the picture could be parted into {count:,} digits; at most "
+            f"what is in the picture could be parted into {len(wanted):,} digits; at most "
             f"{MOST_CANDIDATES:,} candidates are tried; crop it to the digits that matter"
         )
+    layout.check_area(map(layout.area, wanted))
 
 
 def _judged(unions: list[Piece], ink: Ink, predictor: Predictor) -> list[Candidate]:
