@@ -53,6 +53,21 @@ def test_what_is_found_is_drawn_where_that_is_asked(tmp_path: Path) -> None:
         assert picture.format == "PNG"
 
 
+def test_a_picture_too_long_to_be_drawn_into_is_an_error_and_the_old_drawing_stays(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = io.BytesIO()
+    Image.new("L", (1_100_000, 4), 255).save(file, "PNG")
+    drawn = tmp_path / "drawn.png"
+    drawn.write_bytes(b"old")
+    how = transcription.way([], None, None)
+    answer = transcription.transcribe(file.getvalue(), None, PlainHandPredictor(), how, drawn)
+    assert answer.error is not None
+    assert "cannot be drawn into a PNG of 1100000 x 4 pixels" in answer.error
+    assert drawn.read_bytes() == b"old"
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("expect", "grid"), [(["4"], "2x2"), ([], "2"), (["nonsense"], None)])
 def test_options_of_no_known_form_are_refused(expect: list[str], grid: str | None) -> None:
     with pytest.raises(ConfigError):

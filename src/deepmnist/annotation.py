@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist import chatter
+from deepmnist.errors import PictureError
 from deepmnist.reader import Page
 
 ACCEPTED = (40, 150, 0)  # blue, green, red
@@ -29,5 +31,13 @@ def drawn(picture: NDArray[np.uint8], page: Page) -> NDArray[np.uint8]:
 
 
 def encoded(picture: NDArray[np.uint8], page: Page) -> bytes:
-    """The same as a PNG file."""
-    return bytes(cv2.imencode(".png", drawn(picture, page))[1])
+    """The same as a PNG file. PictureError where its sides are longer than OpenCV writes."""
+    with chatter.dropped():  # OpenCV and libpng print what the flag says
+        made, file = cv2.imencode(".png", drawn(picture, page))
+    if not made:
+        height, width = picture.shape
+        raise PictureError(
+            f"what was found cannot be drawn into a PNG of {width} x {height} pixels; crop the "
+            "picture to the digits that matter"
+        )
+    return bytes(file)

@@ -63,16 +63,17 @@ def transcribe(
     """What is read in a picture file's content, boxes in pixels of the picture as given.
 
     With `annotate`, what was found is drawn into a PNG there. A picture that cannot be decoded or
-    read, or has more pixels than `most_pixels`, becomes an answer with an error.
+    read or drawn into, or has more pixels than `most_pixels`, becomes an answer with an error.
     """
     name = "the picture" if path is None else path
     try:
         picture = pictures.decode_reduced(content, name, reader.WORK_SIDE, most_pixels)
         page = how(picture.grey, predictor)
+        found = None if annotate is None else annotation.encoded(picture.grey, page)
     except PictureError as error:
         return Answer(path, error=str(error))
-    if annotate is not None:
-        atomic.write(annotate, annotation.encoded(picture.grey, page))
+    if annotate is not None and found is not None:
+        atomic.write(annotate, found)
     return Answer(path, reader.scaled(page, picture.grey.shape, picture.shape))
 
 
