@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +106,27 @@ def test_an_unreadable_picture_does_not_stop_the_others(read, picture, tmp_path)
     assert status == 1
     assert set(bad) == {"path", "error"}
     assert [line["text"] for line in good["lines"]] == ["2050", "394"]
+
+
+def test_a_name_is_told_as_it_can_be_and_no_terminal_obeys_it(read, picture, tmp_path) -> None:
+    names = [os.fsdecode(b"a\xff.png"), "b\x1b[31m.png"]
+    for name in names:
+        shutil.copy(picture, tmp_path / name)
+    status, shown, _ = read(*names)
+    assert status == 0
+    assert [line.split()[0] for line in shown.splitlines()] == [
+        *[r"a\udcff.png"] * 2,
+        *[r"b\x1b[31m.png"] * 2,
+    ]
+
+
+def test_a_name_that_stdout_cannot_encode_loses_no_answer(read, picture, tmp_path, monkeypatch):
+    shutil.copy(picture, tmp_path / os.fsdecode(b"a\xff.png"))
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert read(os.fsdecode(b"a\xff.png"), "--format", "csv")[0] == 0
+    stdout.flush()
+    assert stdout.buffer.getvalue().count(rb"a\udcff.png") == 7
 
 
 @pytest.mark.parametrize(

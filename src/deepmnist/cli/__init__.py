@@ -6,6 +6,7 @@ one line on stderr and exit status 2, never a traceback.
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import warnings
@@ -54,6 +55,8 @@ def main() -> None:
     warnings.formatwarning = lambda message, *details: f"warning: {message}\n"
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background
         signal.signal(signal.SIGINT, stopping.interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name need not fit the terminal's encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except DeepMNISTError as error:

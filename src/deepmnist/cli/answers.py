@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from deepmnist.prediction import Prediction
@@ -25,3 +25,8 @@ def cells(found: Prediction | Digit) -> list[str]:
     """An answer's verdict.FIELDS as cells of a CSV."""
     figures = [f"{found.probability:.6f}", f"{found.confidence:.6f}"]
     return [found.label, *figures, str(found.accepted).lower(), found.reason or ""]
+
+
+def tell(line: str, file: TextIO | None = None) -> None:
+    """Print a line for people: names of files and classes may hold what a terminal would obey."""
+    print("".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in line), file=file)

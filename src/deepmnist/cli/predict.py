@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, tell
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ def _print_table(answers: list[Answer]) -> None:
     width = max((len(answer.path) for answer in answers), default=0)
     for answer in answers:
         if answer.prediction is None:
-            print(f"{answer.path:<{width}}  error: {answer.error}")
+            tell(f"{answer.path:<{width}}  error: {answer.error}")
             continue
         found = answer.prediction
         others = "  ".join(f"{label} {share:.2%}" for label, share in found.top[1:])
         doubt = "" if found.accepted else f"  {found.reason}"
-        print(f"{answer.path:<{width}}  {found.label}  {found.probability:.2%}  ({others}){doubt}")
+        tell(f"{answer.path:<{width}}  {found.label}  {found.probability:.2%}  ({others}){doubt}")
 
 
 def _write_kaggle(path: Path, answers: list[Answer]) -> None:

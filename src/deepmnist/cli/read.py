@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, tell
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read(
     PRINTERS[output](answers)
     for answer in answers:
         if answer.page is not None and answer.page.note:
-            print(f"note: {answer.path}: {answer.page.note}", file=sys.stderr)
+            tell(f"note: {answer.path}: {answer.page.note}", sys.stderr)
     if any(answer.error for answer in answers):
         raise typer.Exit(UNREADABLE)
 
@@ -114,15 +114,15 @@ def _print_table(answers: list[Answer]) -> None:
     width = max((len(answer.path or "") for answer in answers), default=0)
     for answer in answers:
         if answer.page is None:
-            print(f"{answer.path:<{width}}  error: {answer.error}")
+            tell(f"{answer.path:<{width}}  error: {answer.error}")
             continue
         if not answer.page.lines:
-            print(f"{answer.path:<{width}}  no digits")
+            tell(f"{answer.path:<{width}}  no digits")
         for line in answer.page.lines:
-            print(f"{answer.path:<{width}}  {line.text}  {line.probability:.2%}")
+            tell(f"{answer.path:<{width}}  {line.text}  {line.probability:.2%}")
             for number, digit in enumerate(line.digits, start=1):
                 if not digit.accepted:
-                    print(f"{'':<{width}}    digit {number}, {digit.label}: {digit.reason}")
+                    tell(f"{'':<{width}}    digit {number}, {digit.label}: {digit.reason}")
 
 
 PRINTERS = {Format.table: _print_table, Format.json: _print_json, Format.csv: _print_csv}
