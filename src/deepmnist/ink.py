@@ -1,9 +1,8 @@
 """Ink on paper: which pixels of a grey picture are strokes, whatever the light and the paper.
 
-A picture becomes dark on light, light that falls unevenly is divided out, and what is left is
-measured against the strongest ink nearby, so that faint pencil beside a black frame still counts.
-Plain image arithmetic, nothing is learnt. This module knows no digits: rulings.py takes out lines
-and boxes, images.py makes one digit of what is left, segmentation.py many.
+A picture becomes dark on light, and light that falls unevenly is divided out. Plain image
+arithmetic, nothing is learnt. This module knows no digits: rulings.py takes out lines and boxes,
+images.py makes one digit of what is left, segmentation.py many.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Golden pictures: digits drawn by code in various hardships, which every runtime must meet.
 
-A function of the seed alone: no picture is stored, none is anyone's handwriting. What each runtime
-sees in them is held to images.prepare by tests/export/test_golden.py; where a runtime cannot run
-Python, write them out as files and compare with the same bound.
+A function of the seed alone: no picture is stored, none is anyone's handwriting. What the one-graph
+reader sees in them is held to images.prepare by tests/export/test_reading.py; where a runtime
+cannot run Python, write them out as files and compare with the same bound.
 """
 
 from __future__ import annotations
