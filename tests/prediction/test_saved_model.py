@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -122,6 +123,11 @@ def untold(folder: Path) -> None:
     (folder / saved_model.TOLD).unlink()
 
 
+def told_by_a_pipe(folder: Path) -> None:
+    untold(folder)
+    os.mkfifo(folder / saved_model.TOLD)
+
+
 def other_classes(folder: Path) -> None:
     values = json.loads((folder / saved_model.TOLD).read_text())
     (folder / saved_model.TOLD).write_text(json.dumps({**values, "class_names": ["a", "b"]}))
@@ -139,6 +145,7 @@ def other_kind(folder: Path) -> None:
         (damaged, "is no SavedModel"),
         (empty, "is no SavedModel with one graph"),
         (untold, "does not say what it is"),
+        (told_by_a_pipe, "does not say what it is"),
         (other_classes, "a classifier of 2 classes takes"),
         (other_kind, "a reader of 10 classes takes"),
     ],

@@ -92,12 +92,12 @@ def _ends(specs: dict[str, Any]) -> Ends:
 
 
 def _read(path: Path, limit: int) -> bytes | None:
-    """What a file holds, up to a limit; None where it is not there."""
+    """What a file holds, up to a limit; None where there is none."""
     try:
+        if not path.is_file():  # such as a pipe, which would be waited for
+            return None
         with path.open("rb") as file:
             return file.read(limit)
-    except FileNotFoundError:
-        return None
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror}") from error
 
