@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepmnist import model, recipes
 from deepmnist.export import functions, litert
+from deepmnist.prediction.litert import check
 
 TEMPERATURE = 1.7
 TOLERANCE = 1e-5  # of a probability
@@ -21,8 +22,17 @@ def net(request):
 
 
 @pytest.fixture(scope="module")
-def interpreter(net) -> Interpreter:
-    return Interpreter(model_content=litert.convert(net, TEMPERATURE))
+def file(net) -> bytes:
+    return litert.convert(net, TEMPERATURE)
+
+
+@pytest.fixture(scope="module")
+def interpreter(file: bytes) -> Interpreter:
+    return Interpreter(model_content=file)
+
+
+def test_every_net_there_is_is_arithmetic(file: bytes) -> None:
+    check(file, "the model")
 
 
 def test_names_and_shapes_survive(interpreter: Interpreter) -> None:
