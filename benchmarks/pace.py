@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import apart
-from deepmnist import classification, images, pictures, prediction, reader
+from deepmnist import classification, images, pictures, prediction, reader, sheet
 from deepmnist.prediction import Predictor
 
 TURNS = 7
@@ -88,7 +88,7 @@ def _photo(predictor: Predictor) -> dict[str, Any]:
 
 def decode(content: bytes) -> Grey:
     """As `deepmnist read` decodes a file."""
-    return pictures.decode_reduced(content, "photo", reader.WORK_SIDE).grey
+    return pictures.decode_reduced(content, "photo", sheet.WORK_SIDE).grey
 
 
 def memory(model: Path, count: int) -> dict[str, int]:

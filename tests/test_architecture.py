@@ -24,7 +24,7 @@ LEVELS = {
     1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges"
     " gradients joint synchronized distribution",
-    2: "steps training evaluation classification teaching segmentation reader grid annotation"
+    2: "steps training evaluation classification teaching segmentation sheet reader grid annotation"
     " synthesis corrections weights replay figures transcription",
     3: "report export members delivery completion improvement service page cluster",
     4: "runs execution pretraining launcher sweeping",

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, pictures, reader
+from deepmnist import images, pictures, reader, sheet
 from deepmnist.data.arrays import check_method
 from deepmnist.data.dataset import Dataset
 from deepmnist.data.folder import visible
@@ -247,7 +247,7 @@ def _label(given: str | int | None, where: str) -> int:
     return LABELS[text]
 
 
-def _check_box(box: reader.Box, shape: tuple[int, ...], where: str) -> None:
+def _check_box(box: sheet.Box, shape: tuple[int, ...], where: str) -> None:
     left, top, right, bottom = box
     if not (left < right <= shape[1] and top < bottom <= shape[0]):
         raise DataError(

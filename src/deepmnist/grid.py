@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import images, ink, reader, rejection, rulings
+from deepmnist import images, ink, reader, rejection, rulings, sheet
 from deepmnist.connected import AREA, components
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.prediction import Predictor
@@ -73,7 +73,7 @@ def read_grid(
 
 def frame(picture: NDArray[np.uint8]) -> Corners:
     """The four corners, in pixels of the picture, of the largest frame in it; or PictureError."""
-    found = ink.find(picture, reader.LEAST_SIDE, reader.WORK_SIDE)
+    found = ink.find(picture, sheet.LEAST_SIDE, sheet.WORK_SIDE)
     strokes = cv2.dilate(found.strokes.astype(np.uint8), np.ones((3, 3), np.uint8))
     outlines, _ = cv2.findContours(strokes, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     frames = [corners for outline in outlines if (corners := _corners(outline)) is not None]
@@ -118,7 +118,7 @@ def _lattice(rows: int, columns: int) -> Corners:
     return np.array([(low, low), (right, low), (right, bottom), (low, bottom)], np.float32)
 
 
-def _boxes(corners: Corners, rows: int, columns: int, shape: tuple[int, ...]) -> list[reader.Box]:
+def _boxes(corners: Corners, rows: int, columns: int, shape: tuple[int, ...]) -> list[sheet.Box]:
     """Each cell's upright box in the picture, row by row."""
     back = cv2.getPerspectiveTransform(_lattice(rows, columns), corners)
     boxes = []
@@ -126,7 +126,7 @@ def _boxes(corners: Corners, rows: int, columns: int, shape: tuple[int, ...]) ->
         low = np.array([column, row]) * CELL + CELL * OVERLAP
         cell = low + CELL * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
         points = cv2.perspectiveTransform(cell[np.newaxis].astype(np.float64), back)[0]
-        boxes.append(reader.box_around(points, shape))
+        boxes.append(sheet.box_around(points, shape))
     return boxes
 
 
@@ -165,7 +165,7 @@ def _inner(margin: float, side: int) -> tuple[slice, slice]:
     return within, within
 
 
-def _empty(box: reader.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
+def _empty(box: sheet.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
     return reader.Digit(
         box, "", 1.0, 0.0, 1.0, True, None, np.zeros((28, 28), np.uint8), 0 * probabilities
     )

@@ -7,29 +7,21 @@ module knows no files and no terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import connected, expectation, images, ink, layout, rejection, rulings, segmentation
+from deepmnist import connected, expectation, images, ink, layout, rejection, segmentation
 from deepmnist.contract import SIDE
 from deepmnist.errors import ConfigError
 from deepmnist.expectation import Expectation
 from deepmnist.prediction import Predictor
+from deepmnist.sheet import Box, Sheet, box_around, box_of, covered, sheet_of
 
 DIGITS = tuple("0123456789")
-LEAST_SIDE = 480  # pixels: a picture with a shorter longest side is enlarged to it
-WORK_SIDE = 1600  # pixels: one with a longer is reduced to it
-RULING = 1.25  # digits' heights: straight lines so long are of a form
-LEAST_RULING = 24  # pixels
-PAGE_RULING = 0.4  # of the longest side: such go first, so that a digit's height can be measured
-
 TOO_SMALL = 9  # pixels, as given and as reduced to be read: a lower digit cannot be told
-
-Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the picture as given
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ def read(
             f"{', '.join(predictor.class_names)}; expect nothing of it"
         )
     judge = Judge(predictor.class_names, rejection.threshold(predictor, coverage))
-    sheet = _sheet(picture)
+    sheet = sheet_of(picture)
     answers = _answers(sheet, picture.shape, predictor, judge, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
@@ -95,7 +87,7 @@ def read(
 
 
 def _answers(
-    sheet: _Sheet,
+    sheet: Sheet,
     shape: tuple[int, ...],
     predictor: Predictor,
     judge: Judge,
@@ -114,60 +106,7 @@ def _answers(
     return answers
 
 
-# ---- the sheet: ink, made level -----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sheet:
-    """Ink without rulings, its lines level, and the way back to the picture as given."""
-
-    ink: ink.Ink
-    to_picture: NDArray[np.float64]  # (3, 3), homogeneous, of (column, row, 1)
-
-
-def _sheet(picture: NDArray[np.uint8]) -> _Sheet:
-    found = ink.find(picture, LEAST_SIDE, WORK_SIDE)
-    height, width = found.strokes.shape
-    back = np.diag([picture.shape[1] / width, picture.shape[0] / height, 1.0])
-    found = rulings.removed(found, PAGE_RULING * max(height, width))
-    found = rulings.removed(found, max(RULING * layout.digit_height(found), LEAST_RULING))
-    size = layout.digit_height(found)
-    degrees = layout.tilt(layout.pieces(found), size)
-    if not degrees:
-        return _Sheet(found, back)
-    turn = _turn(degrees, found.strokes.shape)
-    return _Sheet(_turned(found, turn), back @ np.linalg.inv(turn))
-
-
-def _turn(degrees: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The matrix that makes lines level which fall by so many degrees; all stays in sight."""
-    height, width = shape
-    corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
-    turn = np.vstack([cv2.getRotationMatrix2D((0, 0), degrees, 1), (0, 0, 1)])
-    turn[:2, 2] -= (corners @ turn[:2, :2].T).min(axis=0)
-    return turn
-
-
-def _turned(found: ink.Ink, turn: NDArray[np.float64]) -> ink.Ink:
-    height, width = found.strokes.shape
-    far = np.array([(0, 0), (width, 0), (0, height), (width, height)]) @ turn[:2, :2].T
-    size = tuple(int(side) for side in np.ceil(far.max(axis=0) - far.min(axis=0)))
-    levels = cv2.warpAffine(found.levels, turn[:2], size, flags=cv2.INTER_LINEAR)
-    strokes = cv2.warpAffine(found.strokes.astype(np.float32), turn[:2], size) > 0.5
-    return ink.Ink(levels.astype(np.float32), strokes, found.width)
-
-
-def _box(piece: layout.Piece, sheet: _Sheet, shape: tuple[int, ...]) -> Box:
-    columns, rows = (piece.left, piece.right), (piece.top, piece.bottom)
-    corners = np.array([(column, row, 1) for column in columns for row in rows])
-    return box_around((corners @ sheet.to_picture.T)[:, :2], shape)
-
-
-def box_around(points: NDArray[np.float64], shape: tuple[int, ...]) -> Box:
-    """The upright box around points (n, 2) of column and row, inside a picture of a shape."""
-    low = np.clip(np.floor(points.min(axis=0)), 0, (shape[1] - 1, shape[0] - 1))
-    high = np.clip(np.ceil(points.max(axis=0)), low + 1, (shape[1], shape[0]))
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+# ---- a page in another size ----------------------------------------------------------------------
 
 
 def scaled(page: Page, read: tuple[int, ...], given: tuple[int, ...]) -> Page:
@@ -234,12 +173,12 @@ class Judge:
 def _digit(
     reading: segmentation.Reading,
     oddity: str | None,
-    sheet: _Sheet,
+    sheet: Sheet,
     shape: tuple[int, ...],
     judge: Judge,
 ) -> Digit:
     found = reading.candidate
-    box = _box(found.piece, sheet, shape)
+    box = box_of(found.piece, sheet, shape)
     oddity = oddity or _oddity(found.piece, box, shape)
     return judge.digit(box, found.seen, found.probabilities, found.single, oddity, reading.digit)
 
@@ -280,7 +219,7 @@ SURE = 0.9  # mean probability of being that digit from which on a picture is th
 TURNED_MARGIN = 0.1  # mean probability of being that digit by which another way up must be surer
 
 
-def _seems_turned(answers: list[list[Digit]], sheet: _Sheet, predictor: Predictor) -> bool:
+def _seems_turned(answers: list[list[Digit]], sheet: Sheet, predictor: Predictor) -> bool:
     """Whether the digits make more sense on their side; one digit alone does not say."""
     upright = [digit.single * digit.probability for row in answers for digit in row]
     sure = float(np.mean(upright))
@@ -317,10 +256,10 @@ def seen(picture: NDArray[np.uint8], boxes: Iterable[Box]) -> Iterator[NDArray[n
     with half of their pixels or more. PictureError as `read` raises it.
     """
     images.check(picture)
-    sheet = _sheet(picture)
+    sheet = sheet_of(picture)
     size = layout.digit_height(sheet.ink)
     pieces = segmentation.tried(layout.lines(layout.pieces(sheet.ink), size), sheet.ink, size)
-    known = {_box(piece, sheet, picture.shape): piece for piece in pieces}
+    known = {box_of(piece, sheet, picture.shape): piece for piece in pieces}
     strokes = connected.components(sheet.ink.strokes)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
     for box in boxes:
@@ -329,14 +268,14 @@ def seen(picture: NDArray[np.uint8], boxes: Iterable[Box]) -> Iterator[NDArray[n
 
 
 def _within(
-    box: Box, sheet: _Sheet, labels: NDArray[np.int32], stats: NDArray[np.int64]
+    box: Box, sheet: Sheet, labels: NDArray[np.int32], stats: NDArray[np.int64]
 ) -> layout.Piece | None:
     """The strokes of the sheet, with connected.components' account of them, that lie in a box."""
-    area = _area(box, sheet)
-    covered = np.bincount(labels[area], minlength=len(stats))
-    covered[0] = 0  # the paper
-    mostly = (covered > 0) & (covered >= stats[:, connected.AREA] / 2)
-    candidates = covered * mostly if mostly.any() else covered
+    area = covered(box, sheet)
+    counts = np.bincount(labels[area], minlength=len(stats))
+    counts[0] = 0  # the paper
+    mostly = (counts > 0) & (counts >= stats[:, connected.AREA] / 2)
+    candidates = counts * mostly if mostly.any() else counts
     kept = np.flatnonzero(candidates > images.SPECK_SHARE * candidates.max())
     pieces = []
     for index in kept:
@@ -345,12 +284,3 @@ def _within(
         mask = (labels[place] == index) & (area[place] | mostly[index])
         pieces.append(layout.Piece(top, left, mask))
     return layout.joined(pieces) if pieces else None
-
-
-def _area(box: Box, sheet: _Sheet) -> NDArray[np.bool_]:
-    """The pixels of the sheet that a box of the picture covers."""
-    left, top, right, bottom = box
-    corners = np.array([(left, top, 1), (right, top, 1), (right, bottom, 1), (left, bottom, 1)])
-    points = (corners @ np.linalg.inv(sheet.to_picture).T)[:, :2]
-    covered = np.zeros(sheet.ink.strokes.shape, np.uint8)
-    return np.asarray(cv2.fillConvexPoly(covered, np.rint(points).astype(np.int32), 1), np.bool_)

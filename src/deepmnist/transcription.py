@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepmnist import annotation, atomic, expectation, pictures, reader, verdict
+from deepmnist import annotation, atomic, expectation, pictures, reader, sheet, verdict
 from deepmnist.errors import ConfigError, PictureError
 from deepmnist.grid import read_grid
 from deepmnist.pictures import Grey
@@ -67,7 +67,7 @@ def transcribe(
     """
     name = "the picture" if path is None else path
     try:
-        picture = pictures.decode_reduced(content, name, reader.WORK_SIDE, most_pixels)
+        picture = pictures.decode_reduced(content, name, sheet.WORK_SIDE, most_pixels)
         page = how(picture.grey, predictor)
         found = None if annotate is None else annotation.encoded(picture.grey, page)
     except PictureError as error:

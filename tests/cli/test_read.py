@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepmnist import prediction, reader
+from deepmnist import prediction, sheet
 from tests.writing import PlainHandPredictor, page
 
 
@@ -42,7 +42,7 @@ def test_boxes_are_in_pixels_of_a_photo_that_was_decoded_reduced(read, tmp_path)
     small = Image.fromarray(page("2050"))
     large = small.resize((small.width * 12, small.height * 12))
     large.save(tmp_path / "photo.jpg")
-    assert max(large.size) >= 2 * reader.WORK_SIDE
+    assert max(large.size) >= 2 * sheet.WORK_SIDE
     _, shown, _ = read(tmp_path / "photo.jpg", "--format", "json")
     ((line,),) = [answer["lines"] for answer in json.loads(shown)]
     assert line["text"] == "2050"

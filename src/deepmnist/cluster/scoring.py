@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist import bundle, images, pictures, reader, rejection
+from deepmnist import bundle, images, pictures, reader, rejection, sheet
 from deepmnist.cluster import places, sources, tables
 from deepmnist.cluster.places import Place
 from deepmnist.cluster.records import (
@@ -167,7 +167,7 @@ class Scorer:
         predictor = self._readers.get()
         try:
             data = picture.load()
-            grey = pictures.decode_reduced(data, picture.path, reader.WORK_SIDE).grey
+            grey = pictures.decode_reduced(data, picture.path, sheet.WORK_SIDE).grey
             return reader.read(grey, predictor, coverage=self._coverage)
         except (PictureError, DataError) as error:
             return error
