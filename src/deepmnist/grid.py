@@ -64,7 +64,10 @@ def read_grid(
         )
     ]
     return reader.Page(
-        tuple(_line(digits[start : start + columns]) for start in range(0, len(digits), columns))
+        tuple(
+            reader.line_of(digits[start : start + columns], EMPTY)
+            for start in range(0, len(digits), columns)
+        )
     )
 
 
@@ -169,9 +172,3 @@ def _empty(box: sheet.Box, probabilities: NDArray[np.float32]) -> reader.Digit:
     return reader.Digit(
         box, "", 1.0, 0.0, 1.0, True, None, np.zeros((28, 28), np.uint8), 0 * probabilities
     )
-
-
-def _line(digits: list[reader.Digit]) -> reader.Line:
-    text = "".join(digit.label or EMPTY for digit in digits)
-    filled = [digit for digit in digits if digit.label]
-    return reader.Line(tuple(digits), text, reader.probability(filled))

@@ -80,10 +80,9 @@ def read(
     answers = _answers(sheet, picture.shape, predictor, judge, expected)
     if not answers:
         return Page((), "nothing found: the picture is blank, or what is in it is no digit")
-    if not _seems_turned(answers, sheet, predictor):
-        return Page(tuple(_line(row) for row in answers))
-    doubted = [[_doubted(digit, TURNED) for digit in row] for row in answers]
-    return Page(tuple(_line(row) for row in doubted), TURNED)
+    if turned := _seems_turned(answers, sheet, predictor):
+        answers = [[_doubted(digit, TURNED) for digit in row] for row in answers]
+    return Page(tuple(map(line_of, answers)), TURNED if turned else None)
 
 
 def _answers(
@@ -200,14 +199,11 @@ def _oddity(piece: layout.Piece, box: Box, shape: tuple[int, ...]) -> str | None
     return None
 
 
-def _line(digits: list[Digit]) -> Line:
-    text = "".join(digit.label for digit in digits)
-    return Line(tuple(digits), text, probability(digits))
-
-
-def probability(digits: Sequence[Digit]) -> float:
-    """That each is one digit, and the one it is read as."""
-    return float(np.prod([digit.single * digit.probability for digit in digits]))
+def line_of(digits: Sequence[Digit], empty: str = "") -> Line:
+    """A line; a cell without a digit is `empty` in its text and leaves its probability alone."""
+    sure = [digit.single * digit.probability for digit in digits if digit.label]
+    text = "".join(digit.label or empty for digit in digits)
+    return Line(tuple(digits), text, float(np.prod(sure)))
 
 
 # ---- turned by 90 degrees -----------------------------------------------------------------------
