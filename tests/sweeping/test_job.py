@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -87,6 +88,22 @@ def test_another_model_where_the_teacher_was_is_another_sweep(
     monkeypatch.setattr(job.teaching, "identity", lambda opened: "another")
     with pytest.raises(RunError, match=r"holds another sweep: teacher_identity \w{12}\.\.\. -> an"):
         begin(settings=settings)
+
+
+def test_a_teacher_that_may_know_the_validation_images_is_refused(
+    begin: Sweep, tmp_path: Path, corpus: Corpus
+) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(bundle.SHIPPED, teacher)
+    manifest = json.loads((teacher / bundle.MANIFEST).read_text())
+    manifest["dataset"]["identity"] = corpus.training_part.identity
+    manifest["config"]["validation_share"] = 0.25
+    (teacher / bundle.MANIFEST).write_text(json.dumps(manifest))
+    settings = ["teaching=0.2,0.5", f"teacher={teacher}"]
+    with pytest.raises(BundleError, match=r"may know the validation images, which choose the best"):
+        begin(settings=settings)
+    assert not (tmp_path / "out").exists()
+    begin(settings=[*settings, "validation_share=0.25"])
 
 
 def test_a_teacher_that_is_no_model_is_told_before_the_folder_is_made(

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmnist import machine, teaching
+from deepmnist import machine, recipes, teaching
 from deepmnist.cluster import connection, lock, sharing
 from deepmnist.data import Corpus, load, split_validation
-from deepmnist.errors import ConfigError, RunError
+from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.sweeping import ledger, progress, records, results, search, tuning
 from deepmnist.sweeping import space as spaces
 from deepmnist.sweeping.records import Asked, Trial
@@ -113,11 +113,24 @@ def _corpus(dataset: str | Path | Corpus, data_dir: str | Path | None, resize: b
 
 
 def _teacher_identity(space: Space, corpus: Corpus) -> str | None:
-    """Which model teaches every trial, if one does. BundleError where it cannot."""
+    """Which model teaches every trial, if one does.
+
+    BundleError where it cannot, or may know the images that trials are held against each other by.
+    """
     teacher = space.fixed.get("teacher")
     if teacher is None:
         return None
-    return teaching.identity(teaching.find(str(teacher), corpus.training_part.class_names))
+    training = corpus.training_part
+    opened = teaching.find(str(teacher), training.class_names)
+    share = space.fixed.get("validation_share")
+    config = recipes.configure(space.recipe, validation_share=share)
+    if teaching.may_know_validation(opened, training.identity, config):
+        raise BundleError(
+            f"{teacher} was trained on these images with another part of them held out: it may "
+            "know the validation images, which choose the best trial; hold out what it had held "
+            "out, by --set validation_share=..., or give another teacher"
+        )
+    return teaching.identity(opened)
 
 
 def _begun(folder: Path, asked: Asked, space: Space) -> dict[int, Trial]:
