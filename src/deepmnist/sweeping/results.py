@@ -1,4 +1,4 @@
-"""What a sweep leaves for people and programs: trials.csv, trials.png, best.toml."""
+"""What a sweep leaves for people and programs: trials.csv, best.toml, trials.png."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ COLUMNS = ("trial", "state", "validation_loss", "validation_accuracy", "train_se
 def write(folder: Path, space: Space, trials: dict[int, Trial]) -> None:
     """All three. StorageError where one cannot be written; there must be a finished trial."""
     atomic.write(folder / TABLE, table(space, trials).encode())
-    atomic.write(folder / PICTURE, plot.picture(space, trials))
     atomic.write(folder / BEST, toml(space, trials).encode())
+    atomic.write(folder / PICTURE, plot.picture(space, trials))
 
 
 def table(space: Space, trials: dict[int, Trial]) -> str:
