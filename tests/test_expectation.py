@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from deepmnist import expectation
 from deepmnist.errors import ConfigError
+from tests.likeliest import best
 
 
 def luhn(text: str) -> bool:
@@ -59,7 +60,7 @@ def table(rows: int) -> st.SearchStrategy[np.ndarray]:
 def test_the_best_string_is_the_one_that_trying_all_of_them_finds(probabilities, texts) -> None:
     strings = map("".join, itertools.product("0123456789", repeat=len(probabilities)))
     fitting = [text for text in strings if all(FITS[each](text) for each in texts)]
-    found = expectation.best(probabilities, expectation.parse(texts))
+    found = best(probabilities, expectation.parse(texts))
     if not fitting:
         assert found is None
         return
@@ -77,14 +78,14 @@ def test_the_best_string_is_the_one_that_trying_all_of_them_finds(probabilities,
 @given(table(13), st.sampled_from([("luhn", luhn), ("isbn13", isbn13)]))
 def test_a_long_best_string_passes_its_check(probabilities, check) -> None:
     name, passes = check
-    text, _ = expectation.best(probabilities, expectation.parse([name]))
+    text, _ = best(probabilities, expectation.parse([name]))
     assert passes(text)
 
 
 @settings(max_examples=10, deadline=None)
 @given(table(10))
 def test_an_isbn10_passes_its_check(probabilities) -> None:
-    text, _ = expectation.best(probabilities, expectation.parse(["isbn10"]))
+    text, _ = best(probabilities, expectation.parse(["isbn10"]))
     assert isbn10(text)
 
 
@@ -105,26 +106,26 @@ def sure(text: str) -> np.ndarray:
 )
 def test_known_good_numbers_pass_and_one_wrong_digit_does_not(name: str, valid: str) -> None:
     expected = expectation.parse([name])
-    assert expectation.best(sure(valid), expected)[0] == valid
+    assert best(sure(valid), expected)[0] == valid
     wrong = valid[:3] + str((int(valid[3]) + 1) % 10) + valid[4:]
-    assert expectation.best(sure(wrong), expected)[0] != wrong
+    assert best(sure(wrong), expected)[0] != wrong
 
 
 def test_what_cannot_fit_is_none() -> None:
-    assert expectation.best(sure("123"), expectation.parse(["5"])) is None
-    assert expectation.best(sure("123"), expectation.parse(["3", "[4-9]+", "117|250"])) is None
+    assert best(sure("123"), expectation.parse(["5"])) is None
+    assert best(sure("123"), expectation.parse(["3", "[4-9]+", "117|250"])) is None
 
 
 def test_no_expectation_gives_the_most_probable_digits() -> None:
-    assert expectation.best(sure("123"))[0] == "123"
-    assert expectation.best(np.zeros((0, 10))) == ("", 1.0)
+    assert best(sure("123"))[0] == "123"
+    assert best(np.zeros((0, 10))) == ("", 1.0)
 
 
 def test_allowed_values_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "values.txt"
     path.write_text("123\n124\n")
     expected = expectation.parse([f"@{path}"])
-    assert expectation.best(sure("129"), expected)[0] in {"123", "124"}
+    assert best(sure("129"), expected)[0] in {"123", "124"}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_a_file_of_many_long_values_takes_memory_for_them_alone(tmp_path: Path) 
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 2 * expectation.MAX_FILE_BYTES  # all beginnings of the values would take more
-    assert expectation.best(sure("007" + "0" * 497), expected)[0] == "007" + "0" * 497
+    assert best(sure("007" + "0" * 497), expected)[0] == "007" + "0" * 497
 
 
 def test_other_mistakes_say_what_to_do(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_any_text_is_an_expectation_or_refused(text: str) -> None:
     except ConfigError as error:
         assert "\n" not in str(error) or "\n" in text
         return
-    expectation.best(sure("12"), expected)
+    best(sure("12"), expected)
 
 
 @pytest.mark.parametrize("limit", ["MAX_STATES", "MAX_STEPS"])

@@ -10,6 +10,7 @@ from deepmnist import expectation, ink, segmentation
 from deepmnist.expectation import Walk
 from deepmnist.layout import Piece
 from deepmnist.segmentation import Candidate
+from tests.likeliest import best
 
 
 @pytest.mark.parametrize("level", [0.7, 0.45, 0.3])
@@ -41,6 +42,6 @@ def test_digits_that_stand_apart_are_read_as_the_best_string_that_fits(
     known = {(n, n + 1): Candidate(piece, seen, row, 1.0) for n, row in enumerate(rows)}
     parts = [segmentation._Part(piece)] * 10
     found = segmentation._cheapest(parts, known, 20.0, Walk(expected, 10))
-    best = expectation.best(rows, expected)
+    fitting = best(rows, expected)
     text = None if found is None else "".join(str(each.digit) for each in found)
-    assert text == (best and best[0])
+    assert text == (fitting and fitting[0])

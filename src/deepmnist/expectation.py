@@ -2,7 +2,8 @@ r"""What a line of digits is expected to be, and the most probable string that i
 
 An expectation is an automaton over digits: a state, the state after one more digit, and whether a
 string may end there. Several together are one whose state has a part for each. The best string is
-found by dynamic programming over states, so no string that fits is overlooked. Known forms:
+found by dynamic programming over states (segmentation.py), so that none that fits is overlooked.
+Known forms:
 
     5, 4-6                  a length, or a range of them
     \d{5}, [1-3]\d+, 19\d?  a pattern of digits, \d, classes and the repeats ? * + {m} {m,} {m,n}
@@ -28,10 +29,9 @@ from numpy.typing import NDArray
 from deepmnist.errors import ConfigError
 
 MAX_LENGTH = 500  # digits of a pattern
-MAX_STATES = 100_000  # of several expectations together
+MAX_STATES = 200_000  # of several expectations together
 MAX_STEPS = 40_000_000  # states times pieces times digits, for one picture
 MAX_FILE_BYTES = 10_000_000
-LEAST_PROBABILITY = 1e-12  # of a digit, so that an impossible one can still be compared
 
 State = Any  # hashable; each kind of expectation has its own
 
@@ -47,34 +47,6 @@ class Expectation:
 
 
 ANYTHING = Expectation("anything", 0, lambda state, digit: state, lambda state: True)
-
-
-def best(
-    probabilities: NDArray[np.floating], expected: Expectation = ANYTHING
-) -> tuple[str, float] | None:
-    """The most probable string that fits probabilities (n, 10), and its probability; or None."""
-    ways: dict[State, tuple[float, str]] = {expected.start: (0.0, "")}
-    costs = -np.log(np.maximum(probabilities, LEAST_PROBABILITY))
-    for row in costs:
-        ways = _further(ways, row, expected)
-    ends = [way for state, way in ways.items() if expected.accepts(state)]
-    if not ends:
-        return None
-    text = min(ends)[1]
-    return text, float(np.prod([row[int(d)] for row, d in zip(probabilities, text, strict=True)]))
-
-
-def _further(
-    ways: dict[State, tuple[float, str]], costs: NDArray[np.floating], expected: Expectation
-) -> dict[State, tuple[float, str]]:
-    after: dict[State, tuple[float, str]] = {}
-    for state, (cost, text) in ways.items():
-        for digit in range(10):
-            reached = expected.step(state, digit)
-            if reached is not None:
-                way = cost + float(costs[digit]), f"{text}{digit}"
-                after[reached] = min(after.get(reached, way), way)
-    return after
 
 
 class Walk:
