@@ -144,6 +144,19 @@ def test_the_lines_of_a_page_are_answered_with_read(
     assert "empty" in reasons["bad.png"]
 
 
+def test_with_read_every_line_of_a_csv_is_told_once(
+    score: Callable[..., Any], tmp_path: Path, model: Any
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    lines = csv_file(np.zeros((4, 28, 28), np.uint8)).splitlines(keepends=True)
+    lines[2] = "no,image\n"
+    (source / "a.csv").write_text("".join(lines))
+    score(source, tmp_path / "out", read=True, model=type(model)(PlainHandPredictor))
+    told = [(row["row"], row["rows"]) for row in errors(tmp_path / "out")]
+    assert sorted(row + each for row, count in told for each in range(count)) == [1, 2, 3, 4]
+
+
 def test_pictures_wait_in_memory_by_the_handful_only(
     score: Callable[..., Any], tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Images:
-    """Neighbouring rows that are images already."""
+    """Rows that are images already, rising."""
 
     path: str
     rows: NDArray[np.int64]  # (n,), counted from 1

@@ -126,7 +126,7 @@ class Scorer:
             if kind is Unreadable:
                 yield from group  # type: ignore[misc]
             elif kind is Images and self._read:
-                yield from map(_no_page, group)  # type: ignore[arg-type]
+                yield from chain.from_iterable(map(_no_pages, group))  # type: ignore[arg-type]
             elif kind is Images:
                 yield from map(self._of_images, group)  # type: ignore[arg-type]
             else:
@@ -227,9 +227,11 @@ def _unreadable(picture: Picture, why: Any) -> Unreadable:
     return Unreadable(picture.path, picture.row, 1, places.reason(why))
 
 
-def _no_page(block: Images) -> Unreadable:
-    rows = len(block.rows)
-    return Unreadable(block.path, int(block.rows[0]), rows, "--read reads pictures, not 28x28 rows")
+def _no_pages(block: Images) -> Iterator[Unreadable]:
+    """One for each run of neighbours: rows in between may be unreadable for another reason."""
+    for run in np.split(block.rows, np.flatnonzero(np.diff(block.rows) > 1) + 1):
+        why = "--read reads pictures, not 28x28 rows"
+        yield Unreadable(block.path, int(run[0]), len(run), why)
 
 
 # ---- in order, some ahead -----------------------------------------------------------------------
