@@ -206,11 +206,14 @@ def test_a_cell_that_stands_in_every_row_does_not_fill_memory(
     assert max(held) - before < 2**26
 
 
-def test_batches_are_as_small_as_large_cells_ask_for(tmp_path, tiny, monkeypatch) -> None:
+@pytest.mark.parametrize(("size", "rows"), [(0, 16), (2**20, 16), (2**26, 4), (2**30, 1)])
+def test_batches_are_as_small_as_large_cells_ask_for(size: int, rows: int) -> None:
+    assert parquet.batch_rows(size) == rows
+
+
+def test_rows_read_one_by_one_are_the_same(tmp_path, tiny, monkeypatch) -> None:
     path = write(tmp_path / "a.parquet", tiny)
-    assert parquet._batch_rows(pq.read_metadata(path)) == 16
     monkeypatch.setattr(parquet, "BATCH_BYTES", 1)
-    assert parquet._batch_rows(pq.read_metadata(path)) == 1
     assert parquet.read_file(path).identity == tiny.identity
 
 

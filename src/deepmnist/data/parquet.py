@@ -170,8 +170,10 @@ def _read(
 ) -> NDArray[np.uint8]:
     """The pictures of some row groups, or of all; `first` is the number of the first row."""
     images: list[NDArray[np.uint8]] = []
+    wanted = range(file.num_row_groups) if groups is None else groups
+    largest = max((file.metadata.row_group(each).total_byte_size for each in wanted), default=0)
     for batch in file.iter_batches(
-        _batch_rows(file.metadata), groups, [_column(file.schema_arrow)]
+        batch_rows(largest), groups, [pictures_column(file.schema_arrow)]
     ):
         for cell in batch["image"]:
             where = f"{path}, row {first + len(images)}"
@@ -179,17 +181,16 @@ def _read(
     return np.stack(images) if images else np.empty((0, SIDE, SIDE), np.uint8)
 
 
-def _column(schema: pa.Schema) -> str:
+def pictures_column(schema: pa.Schema) -> str:
     """The column of encoded pictures alone: what lies beside it in a struct is not unpacked."""
     import pyarrow.types as kinds
 
     return "image.bytes" if kinds.is_struct(schema.field("image").type) else "image"
 
 
-def _batch_rows(metadata: pq.FileMetaData) -> int:
-    groups = range(metadata.num_row_groups)
-    largest = max(metadata.row_group(group).total_byte_size for group in groups)
-    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, largest)))
+def batch_rows(group_bytes: int) -> int:
+    """How many rows of pictures to unpack at once from groups of so many bytes, unpacked."""
+    return max(1, min(BATCH_ROWS, BATCH_BYTES // max(1, group_bytes)))
 
 
 def _all_labels(file: pq.ParquetFile, path: Path) -> NDArray[np.generic] | None:

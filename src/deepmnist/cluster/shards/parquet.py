@@ -30,7 +30,7 @@ from deepmnist.cluster.records import (
     Unreadable,
 )
 from deepmnist.contract import INK, SIDE
-from deepmnist.data.parquet import MAX_GROUP_BYTES
+from deepmnist.data.parquet import MAX_GROUP_BYTES, batch_rows, pictures_column
 from deepmnist.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PIXELS = SIDE * SIDE
-BLOCK_ROWS = 4_096
-BLOCK_PICTURES = 64  # a picture may have megabytes
+BLOCK_ROWS = 4_096  # of images; of pictures as many as data/parquet.py reads at once
 
 
 def cut(place: Place, entry: Entry) -> Iterator[Piece]:
@@ -66,18 +65,15 @@ def cut(place: Place, entry: Entry) -> Iterator[Piece]:
 def rows(place: Place, piece: Piece) -> Iterator[Read]:
     """The rows of a piece. DataError where the file is damaged, or has no images."""
     with _opened(place, piece.path) as file:
-        block = BLOCK_PICTURES if _holds_pictures(file) else BLOCK_ROWS
         start = 0
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if start >= piece.start and (piece.stop == TO_THE_END or start < piece.stop):
-                yield from _group(file, group, start, count, block, piece.path)
+                yield from _group(file, group, start, count, piece.path)
             start += count
 
 
-def _group(
-    file: pq.ParquetFile, group: int, start: int, count: int, block: int, path: str
-) -> Iterator[Read]:
+def _group(file: pq.ParquetFile, group: int, start: int, count: int, path: str) -> Iterator[Read]:
     """The rows of one row group, the first of which is row `start` of the file, from 0."""
     import pyarrow as pa
 
@@ -87,8 +83,9 @@ def _group(
         yield Unreadable(path, start + 1, count, why)
         return
     end = start + count
+    block = batch_rows(unpacked) if _holds_pictures(file) else BLOCK_ROWS
     try:
-        for batch in file.iter_batches(block, row_groups=[group], columns=["image"]):
+        for batch in file.iter_batches(block, [group], [pictures_column(file.schema_arrow)]):
             yield from _rows(batch.column(0), start, path)
             start += len(batch)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
