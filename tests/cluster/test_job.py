@@ -70,22 +70,35 @@ def test_a_new_address_is_scored_into_and_gone_on_with(
     assert score(shards, store).rows == 10
 
 
+@pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        (True, "begun with read True, not False; go on with the same"),
+        (False, "begun in .* meanwhile; give the same command again to take part"),
+    ],
+)
 def test_what_another_began_in_a_store_meanwhile_is_not_written_over(
-    score: Callable[..., Any], shards: Path, store: str, model: Any, monkeypatch: Any
+    score: Callable[..., Any],
+    shards: Path,
+    store: str,
+    model: Any,
+    monkeypatch: Any,
+    read: bool,
+    told: str,
 ) -> None:
     cut = sources.parts
 
     def slowly(*given: Any) -> Any:
         yield from cut(*given)
         monkeypatch.setattr(sources, "parts", cut)
-        with job.begun(str(shards), store, model, None, read=True):
+        with job.begun(str(shards), store, model, None, read=read):
             pass
 
     monkeypatch.setattr(sources, "parts", slowly)
-    with pytest.raises(RunError, match="begun with read True, not False; go on with the same"):
+    with pytest.raises(RunError, match=told):
         score(shards, store)
-    with job.begun(str(shards), store, model, None, read=True) as begun:
-        assert begun.manifest.asked.read
+    with job.begun(str(shards), store, model, None, read=read) as begun:
+        assert begun.manifest.asked.read is read
 
 
 @pytest.mark.parametrize("done", [[], [2], [0, 3, 5]])

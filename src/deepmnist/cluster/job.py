@@ -97,7 +97,7 @@ def begun(
         addresses = listing.place.address, place.address
         job = Job(*addresses, model, coverage, read, manifest.weight)
         yield Begun(job, manifest, done, listing.passed_over, listing.example)
-        place.sweep()  # of workers that were killed meanwhile
+        place.sweep()  # of workers that were killed meanwhile; in a store, what is old
 
 
 def _check_apart(listing: sources.Listing, out: Place) -> None:

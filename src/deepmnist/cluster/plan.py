@@ -23,13 +23,11 @@ from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import Kind, Part, Piece
 from deepmnist.errors import RunError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PLAN = "_plan.parquet"
 MANIFEST = "_manifest.json"
 MAX_MANIFEST_BYTES = 1_000_000
 BATCH_PIECES = 1_024
-
-
 RUNTIMES = ("ai-edge-litert", "onnx", "onnxruntime")
 DECIDING = ("deepmnist", *RUNTIMES, "opencv-python-headless", "pillow", "numpy")
 
@@ -62,7 +60,7 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
 def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
     """Write plan and manifest. StorageError where the store refuses.
 
-    RunError where another, who asks for something else, has begun there meanwhile.
+    RunError where another has begun there meanwhile: two plans must not be mixed.
     """
     count = weight = 0
     with tables.parquet(out, PLAN, _schema()) as table:
@@ -71,6 +69,10 @@ def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
             count, weight = count + 1, weight + part.weight
         if (meanwhile := read_manifest(out)) is not None:  # a store has no locks
             check_asked(out, meanwhile.asked, asked)
+            raise RunError(
+                f"another scoring has begun in {out.address} meanwhile; give the same command "
+                "again to take part"
+            )
     manifest = Manifest(asked=asked, plan=_sha256(out), parts=count, weight=weight)
     with out.replacing(MANIFEST) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
