@@ -127,6 +127,15 @@ def test_shards_of_other_pixels_under_the_same_labels_are_not_gone_on_with(
         writing.shard(source, folder, rows=300)
 
 
+def test_shards_of_an_older_version_that_noted_no_pixels_are_gone_on_with(
+    source: Path, folder: Path
+) -> None:
+    index = json.loads((folder / writing.INDEX).read_text())
+    del index["made"]["pixels"]
+    (folder / writing.INDEX).write_text(json.dumps(index))
+    assert writing.shard(source, folder, rows=300).made.pixels is None
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(source: Path) -> None:
     with pytest.raises(StorageError, match="source is not empty; name a new folder with --out"):
         writing.shard(source, source)

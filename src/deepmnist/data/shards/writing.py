@@ -78,7 +78,7 @@ def shard(
 
     copies: changed ones of each training image, drawn by `seed`; 0: the images as they are.
     observe: told after each shard how many of how many are done. Called again after it was stopped,
-    it goes on; of shards that are complete it only reads the index.
+    it goes on; of shards that are complete it reads the index, and that the source is theirs.
 
     ConfigError for options out of range, DataError for a source that cannot be read or, with
     copies, has too few images, of all or of a class, or a test part without labels. StorageError
@@ -87,10 +87,11 @@ def shard(
     _check_options(rows, copies, seed)
     out, corpus = Path(out), load(spec, data_dir, resize=resize, stream=True)
     training = corpus.training_part
-    parts = _parts(corpus, copies, seed)
     made = _made(corpus, rows, copies, seed)
-    if complete := _claim(out, made):
+    if complete := _complete(out, made):
         return complete
+    parts = _parts(corpus, copies, seed)
+    _claim(out, made)
     records = _write_parts(out, parts, rows, observe)
     index = Index(
         class_names=list(training.class_names),
@@ -299,13 +300,21 @@ def _first_pixels(*parts: Dataset | None) -> str:
     return digest.hexdigest()
 
 
-def _claim(out: Path, made: Made) -> Index | None:
-    """The index of shards that are complete; else None, and `out` is ours to write into."""
+def _complete(out: Path, made: Made) -> Index | None:
+    """The index of shards that are complete; None where there are none. StorageError: of others."""
     try:
-        if (out / INDEX).exists():
-            index = read_index(out)
-            _check_same(out, index.made, made)
-            return index
+        if not (out / INDEX).exists():
+            return None
+    except OSError as error:
+        raise StorageError(f"cannot read {out}: {error.strerror or error}") from error
+    index = read_index(out)
+    _check_same(out, index.made, made)
+    return index
+
+
+def _claim(out: Path, made: Made) -> None:
+    """Make `out` ours to write into. StorageError where it holds something else."""
+    try:
         out.mkdir(parents=True, exist_ok=True)
         atomic.sweep(out)
         if (out / BEGUN).exists():
@@ -316,7 +325,6 @@ def _claim(out: Path, made: Made) -> Index | None:
             atomic.write(out / BEGUN, msgspec.json.encode(made))
     except OSError as error:
         raise StorageError(f"cannot write {out}: {error.strerror or error}") from error
-    return None
 
 
 def _begun(path: Path) -> Made | None:
@@ -328,6 +336,8 @@ def _begun(path: Path) -> Made | None:
 
 
 def _check_same(out: Path, there: Made | None, now: Made) -> None:
+    if there is not None and there.pixels is None:  # an older version's
+        now = msgspec.structs.replace(now, pixels=None)
     if there == now:
         return
     names = (
