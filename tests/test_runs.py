@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -451,6 +453,23 @@ def test_a_run_that_another_command_has_is_left_as_it_is(tmp_path, finished) -> 
     ):
         runs.resume(folder, corpus(), quiet=True)
     assert of_a_worker.exists()
+
+
+def test_a_run_that_another_command_ended_meanwhile_is_not_ended_again(
+    tmp_path, finished, monkeypatch
+) -> None:
+    folder = unfinished(finished, tmp_path / "run")
+    held = lock.held
+
+    @contextmanager
+    def awaited(place: Path) -> Iterator[None]:
+        shutil.copy(finished.folder / runfolder.RESULT, place)
+        with held(place):
+            yield
+
+    monkeypatch.setattr(lock, "held", awaited)
+    monkeypatch.setattr(execution, "_run", lambda *given: pytest.fail("it ran again"))
+    assert runs.resume(folder, corpus(), quiet=True).test_accuracy == finished.test_accuracy
 
 
 def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) -> None:

@@ -52,7 +52,8 @@ def complete(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Res
     try:
         with ExitStack() as ours, crew.workers.watched(advice):
             joint.by_chief(crew.workers, lambda: ours.enter_context(lock.held(folder)))
-            return _run(folder, record, corpus, crew)
+            finished = finished_of_chief(crew.workers, folder)  # by who had it until now
+            return finished or _run(folder, record, corpus, crew)
     except KeyboardInterrupt:
         crew.screen.message(f"Stopped. Continue with: {again}")
         raise
