@@ -56,6 +56,12 @@ def test_what_lies_beside_the_parts_is_told(tmp_path: Path, other: str) -> None:
         folder.read_folder(tmp_path)
 
 
+def test_what_is_no_picture_may_lie_beside_the_parts(tmp_path: Path) -> None:
+    save(tmp_path / "train" / "7" / "a.png")
+    (tmp_path / "README.md").write_text("Where these are from.")
+    assert len(folder.read_folder(tmp_path).train) == 1
+
+
 def test_a_lone_test_folder_leaves_nothing_to_train_on(tmp_path: Path) -> None:
     save(tmp_path / "test" / "0" / "2.png")
     corpus = folder.read_folder(tmp_path)

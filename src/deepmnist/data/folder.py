@@ -50,7 +50,13 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
 
 
 def _check_parts_alone(folder: Path) -> None:
-    others = [entry for entry in visible(folder) if entry.name not in PARTS]
+    from deepmnist.pictures import SUFFIXES
+
+    others = [
+        entry
+        for entry in visible(folder)
+        if entry.name not in PARTS and (entry.is_dir() or entry.suffix.lower() in SUFFIXES)
+    ]
     if others:
         raise DataError(
             f"{others[0]} lies beside train and test and would be passed over; move it into one of "
