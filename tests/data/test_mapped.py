@@ -90,6 +90,11 @@ def test_any_rows_may_be_taken_however_images_are_stored(
         np.testing.assert_array_equal(taken.labels, tiny.labels[rows])
 
 
+def test_a_mask_of_other_rows_is_refused(tiny: Dataset) -> None:
+    with pytest.raises(IndexError):
+        tiny.take(np.array([True, False]))
+
+
 @pytest.mark.usefixtures("none_copied")
 def test_rows_taken_out_of_a_mapped_set_are_read_when_indexed(
     images: NDArray[np.uint8], tiny: Dataset
