@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.errors import DataError
 
-MAX_RESIZED = 2**30 // SIDE**2  # images, which lie in memory: 1.4 million
+MAX_RESIZED = 2**32 // SIDE**2  # images, which lie in memory: 5.5 million
 MAX_SIDE = 2**15 - 1  # pixels: OpenCV's own limit
 
 
@@ -42,10 +42,15 @@ def to_side(images: NDArray[np.uint8], name: str, *, resize: bool) -> NDArray[np
 
 def _check_resizable(shape: tuple[int, ...], name: str) -> None:
     count, height, width = shape
-    if count > MAX_RESIZED or max(height, width) > MAX_SIDE:
+    if count > MAX_RESIZED:
         raise DataError(
             f"{name} holds {count:,} images of {height}x{width} pixels; at most {MAX_RESIZED:,} "
-            f"are resized, of {MAX_SIDE:,} pixels a side: give fewer or smaller ones"
+            f"are resized at once: give fewer, or images of {SIDE}x{SIDE}"
+        )
+    if max(height, width) > MAX_SIDE:
+        raise DataError(
+            f"{name} holds images of {height}x{width} pixels; sides of at most {MAX_SIDE:,} are "
+            "resized: give smaller ones"
         )
 
 
