@@ -108,6 +108,11 @@ def test_a_teacher_that_would_have_to_be_made_is_refused_with_what_to_do() -> No
         space.parse("distilled", [RATE])
 
 
+def test_a_teacher_that_is_nowhere_is_no_range() -> None:
+    with pytest.raises(ConfigError, match=r"teacher = '\.\./modle': no recipe and no folder of a"):
+        space.parse("balanced", ["teacher=../modle", "teaching=0.2,0.5"])
+
+
 @pytest.mark.parametrize("shares", ["0,0.5", "0.5,0", "0..0.5"])
 def test_a_teacher_without_a_share_is_refused_as_train_refuses_it(
     tmp_path: Path, shares: str

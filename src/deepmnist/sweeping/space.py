@@ -181,7 +181,7 @@ def _split(setting: str) -> tuple[str, str]:
 def _dimension(name: str, spec: str) -> Dimension | Value:
     if name == "teacher" and teaching.is_path(spec):  # which may have dots and commas
         return str(Path(spec).resolve())  # a trial is trained in another folder
-    if spec.startswith(LOG) or ".." in spec:
+    if name != "teacher" and (spec.startswith(LOG) or ".." in spec):
         dimension: Dimension | Value = _range(name, spec)
     elif "," in spec:
         dimension = _choices(name, spec)
