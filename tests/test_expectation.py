@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmnist import expectation
-from deepmnist.errors import ConfigError
+from deepmnist.errors import ConfigError, PictureError
 from tests.likeliest import best
 
 
@@ -197,6 +197,6 @@ def test_what_takes_too_much_work_is_refused_in_one_line(limit: str, monkeypatch
         for _ in range(20):
             states = np.unique(walk.after(states))
 
-    with pytest.raises(ConfigError, match="'luhn and mod97' is too involved") as caught:
+    with pytest.raises(PictureError, match="'luhn and mod97' is too involved") as caught:
         follow()
     assert "\n" not in str(caught.value)

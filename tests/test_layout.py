@@ -72,5 +72,5 @@ def test_strokes_that_lie_around_each_other_are_refused_in_one_line() -> None:
         corners = np.array([(40, top), (800, top + 800), (1560, top)])
         cv2.polylines(picture, [corners], isClosed=False, color=0, thickness=3)
     found = ink.find(picture, 480, 1600)
-    with pytest.raises(PictureError, match=r"boxes have [\d,]+ pixels, at most 50,000,000"):
+    with pytest.raises(PictureError, match=r"boxes around have [\d,]+ pixels; at most 50,000,000"):
         layout.pieces(found)

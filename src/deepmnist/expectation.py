@@ -1,9 +1,8 @@
-r"""What a line of digits is expected to be, and the most probable string that is so: exactly.
+r"""What a line of digits is expected to be: an automaton, walked through a picture.
 
 An expectation is an automaton over digits: a state, the state after one more digit, and whether a
 string may end there. Several together are one whose state has a part for each. The best string is
-found by dynamic programming over states (segmentation.py), so that none that fits is overlooked.
-Known forms:
+found by dynamic programming over states (segmentation.py): none that fits is overlooked. Known:
 
     5, 4-6                  a length, or a range of them
     \d{5}, [1-3]\d+, 19\d?  a pattern of digits, \d, classes and the repeats ? * + {m} {m,} {m,n}
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.errors import ConfigError
+from deepmnist.errors import ConfigError, PictureError
 
 MAX_LENGTH = 500  # digits of a pattern
 MAX_STATES = 200_000  # of several expectations together
@@ -69,7 +68,7 @@ class Walk:
     def after(self, states: NDArray[np.int32]) -> NDArray[np.int32]:
         """The states after each of these and each digit, (n, classes); -1 where none is.
 
-        ConfigError where there are more than MAX_STATES, or this takes more than MAX_STEPS.
+        PictureError where there are more than MAX_STATES, or this takes more than MAX_STEPS.
         """
         self._steps += len(states) * self._after.shape[1]
         if self._steps > MAX_STEPS:
@@ -91,8 +90,8 @@ class Walk:
             self._states.append(state)
         return self._numbers[state]
 
-    def _too_involved(self, most: str) -> ConfigError:
-        return ConfigError(
+    def _too_involved(self, most: str) -> PictureError:
+        return PictureError(
             f"'{self.expected.text}' is too involved for this picture: more than {most}; expect "
             "less, or crop it to fewer digits"
         )

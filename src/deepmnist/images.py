@@ -114,8 +114,7 @@ def _cropped(levels: Levels, strokes: Mask) -> tuple[Levels, Mask]:
     """Levels and strokes inside the digit's bounding box; one pixel around the strokes stays."""
     box = _bounds(strokes)
     levels, strokes = levels[box], np.ascontiguousarray(strokes[box])
-    full = max(ink.median(levels[strokes]), 1 / INK)
-    return np.clip(levels / np.float32(full), 0, 1) * ink.near(strokes), strokes
+    return ink.alone(levels, strokes), strokes
 
 
 def _boxed(levels: Levels, strokes: Mask) -> Levels:

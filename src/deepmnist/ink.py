@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepmnist.contract import INK
+
 Grey = NDArray[np.uint8]  # 0..255
 Levels = NDArray[np.float32]  # 0 paper .. 1 full stroke
 Mask = NDArray[np.bool_]
@@ -250,6 +252,12 @@ def padded(picture: AnyPixels, margin: int) -> AnyPixels:
     larger = np.zeros((height + 2 * margin, width + 2 * margin), picture.dtype)
     larger[margin : margin + height, margin : margin + width] = picture
     return cast(AnyPixels, larger)
+
+
+def alone(levels: Levels, strokes: Mask) -> Levels:
+    """Levels of some strokes and one pixel around them, full where their own median is."""
+    full = max(median(levels[strokes]), 1 / INK)
+    return np.clip(levels / np.float32(full), 0, 1) * near(strokes)
 
 
 def near(strokes: Mask) -> Mask:

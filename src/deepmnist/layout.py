@@ -118,8 +118,8 @@ def check_area(areas: Iterable[int]) -> None:
     total = sum(map(int, areas))
     if total > MAX_AREA:
         raise PictureError(
-            f"the strokes in the picture lie around each other: their boxes have {total:,} pixels, "
-            f"at most {MAX_AREA:,} are read; crop it to the digits that matter"
+            f"what could be digits lies over each other: the boxes around have {total:,} pixels; "
+            f"at most {MAX_AREA:,} are read; crop the picture to the digits that matter"
         )
 
 

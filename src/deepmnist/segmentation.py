@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist import cuts, expectation, images, layout, rejection
-from deepmnist.contract import INK
 from deepmnist.errors import PictureError
 from deepmnist.expectation import Expectation, Walk
-from deepmnist.ink import Ink, median, near, padded
+from deepmnist.ink import Ink, alone, padded
 from deepmnist.layout import Piece, joined
 from deepmnist.prediction import Predictor
 
@@ -76,7 +75,7 @@ def digits(
 ) -> list[list[Reading] | None]:
     """For each line its digits, left to right, that fit what is expected; None where none do.
 
-    `size` is a digit's usual height in pixels. ConfigError where what is expected takes more work
+    `size` is a digit's usual height in pixels. PictureError where what is expected takes more work
     than a Walk may.
     """
     rows = _rows(lines, ink, size)
@@ -136,8 +135,7 @@ def image_of(piece: Piece, ink: Ink) -> NDArray[np.uint8]:
     scale = LEAST_SEEN / max(mask.shape)
     if scale <= 1:
         return images.of_strokes(levels, mask)
-    full = max(median(levels[mask]), 1 / INK)  # its own: a line may be fainter than others
-    levels = np.clip(levels / np.float32(full), 0, 1) * near(mask)
+    levels = alone(levels, mask)  # by its own ink: a line may be fainter than others
     size = [max(1, round(side * scale)) for side in mask.shape[::-1]]
     enlarged = cv2.resize(levels, size, interpolation=cv2.INTER_CUBIC)
     return images.of_strokes(np.clip(enlarged, 0, 1).astype(np.float32), enlarged > 0.5)

@@ -69,11 +69,10 @@ def transcribe(
     try:
         picture = pictures.decode_reduced(content, name, sheet.WORK_SIDE, most_pixels)
         page = how(picture.grey, predictor)
-        found = None if annotate is None else annotation.encoded(picture.grey, page)
+        if annotate is not None:
+            atomic.write(annotate, annotation.encoded(picture.grey, page))
     except PictureError as error:
         return Answer(path, error=str(error))
-    if annotate is not None and found is not None:
-        atomic.write(annotate, found)
     return Answer(path, reader.scaled(page, picture.grey.shape, picture.shape))
 
 
