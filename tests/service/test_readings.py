@@ -14,17 +14,25 @@ import pytest
 from deepmnist.service.readings import Readings
 
 ENDLESS = """
-import asyncio, threading
+import asyncio, cv2, numpy
 from deepmnist.service.readings import Readings
+from deepmnist.service.server import leave
+
+large = numpy.zeros((2000, 2000), numpy.uint8)
+
+def blur():
+    while True:
+        cv2.GaussianBlur(large, (0, 0), 9)
 
 async def ask():
     readings = Readings(8)
-    asked = [asyncio.create_task(readings.run(threading.Event().wait)) for _ in range(8)]
+    asked = [asyncio.create_task(readings.run(blur)) for _ in range(8)]
     await asyncio.sleep(0.1)
     for each in asked:
         each.cancel()
 
 asyncio.run(ask())
+leave()
 """
 
 

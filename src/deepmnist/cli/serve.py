@@ -100,6 +100,7 @@ def serve(
                 print(note, flush=True)
 
         server.run(app, listener, models, chosen, journal, greet)
+    server.leave()
 
 
 def _site(models: Registry) -> tuple[dict[str, Asset], str]:

@@ -2,7 +2,7 @@
 
 Decoding may take a picture's worth of memory and a second of time, so no more run at once than
 there are cores, and what would wait too long is turned away. The threads are daemons, which the end
-of the process does not wait for: what is still read by then has nobody to be told.
+of the process does not wait for (server.leave): what is still read by then has nobody to be told.
 """
 
 from __future__ import annotations
