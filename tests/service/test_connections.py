@@ -107,7 +107,14 @@ def test_requests_sent_one_after_the_other_without_waiting_are_answered_in_order
         assert statuses == [200, 200, 404]
 
 
-@pytest.mark.parametrize("sent", [b"nonsense\r\n\r\n", b"GET /v2 HTTP/1.1\r\nHost x\r\n\r\n"])
+CHUNKED = b"POST /v2/models/digits/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"nonsense\r\n\r\n", b"GET /v2 HTTP/1.1\r\nHost x\r\n\r\n", CHUNKED + b"ZZ\r\n"],
+    ids=["no request", "no header", "no chunk"],
+)
 def test_what_is_no_http_is_400_in_the_one_shape(crowded: Running, sent: bytes) -> None:
     status, headers, body = crowded.ask(sent)
     assert status == 400

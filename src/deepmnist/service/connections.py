@@ -165,6 +165,7 @@ class _Bounded:
 
     def _end(self, status: HTTPStatus, message: str) -> None:
         if not self.transport.is_closing():
-            if self.cycle is None or self.cycle.response_complete:
+            cycle = self.cycle
+            if cycle is None or cycle.response_complete or not cycle.response_started:
                 self.transport.write(last_words(status, message))
             self.transport.close()
