@@ -26,6 +26,7 @@ from deepmnist.cli import (
     sweep,
     train,
 )
+from deepmnist.cli.answers import tell
 from deepmnist.errors import DeepMNISTError
 
 INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
@@ -55,12 +56,12 @@ def main() -> None:
     warnings.formatwarning = lambda message, *details: f"warning: {message}\n"
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background
         signal.signal(signal.SIGINT, stopping.interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name need not fit the terminal's encoding
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name need not fit its encoding
     try:
         app()
     except DeepMNISTError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        tell(f"error: {' '.join(str(error).split())}", sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

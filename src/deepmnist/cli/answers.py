@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
+from unicodedata import category
 
 if TYPE_CHECKING:
     from deepmnist.prediction import Prediction
     from deepmnist.reader import Digit
 
+OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # kinds of character that a terminal obeys or cannot show
 STDIN = "-"
 UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
 
@@ -29,4 +31,5 @@ def cells(found: Prediction | Digit) -> list[str]:
 
 def tell(line: str, file: TextIO | None = None) -> None:
     """Print a line for people: names of files and classes may hold what a terminal would obey."""
-    print("".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in line), file=file)
+    told = (ascii(mark)[1:-1] if category(mark) in OBEYED else mark for mark in line)
+    print("".join(told), file=file)
