@@ -428,7 +428,7 @@ def test_what_another_tab_keeps_is_kept_beside(own_tab: Page) -> None:
 
 def test_corrections_that_cannot_be_saved_are_kept_and_told(own_tab: Page) -> None:
     tab = own_tab
-    tab.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    tab.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
     write(tab, 3)
     assert tab.is_hidden("#unsaved")
     tab.click("#labels button[value='8']")

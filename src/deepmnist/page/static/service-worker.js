@@ -4,6 +4,7 @@
 // A host may have several pages of ours, each with a scope, in which no space can be.
 const OURS = `deepmnist ${self.registration.scope} `;
 const CACHE = OURS + VERSION;
+const FIRST = /^deepmnist-[0-9a-f]{16}$/;
 const PAGE = new URL("index.html", self.location).href;
 
 self.addEventListener("install", (event) => {
@@ -23,10 +24,10 @@ async function kept() {
   await cache.addAll(FILES.map((name) => new Request(name, { cache: "reload" })));
 }
 
-/** Drops what earlier versions of this very page kept. */
+/** Drops what earlier versions of this very page kept, the first of which named no scope. */
 async function forgotten() {
   const names = await caches.keys();
-  const old = names.filter((name) => name.startsWith(OURS) && name !== CACHE);
+  const old = names.filter((name) => (name.startsWith(OURS) && name !== CACHE) || FIRST.test(name));
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 

@@ -67,7 +67,10 @@ export class Reading {
     try {
       checkSize(blob);
       const bitmap = await createImageBitmap(blob, { imageOrientation: "from-image" });
-      if (mine !== this.#newest) return;
+      if (mine !== this.#newest) {
+        bitmap.close();
+        return;
+      }
       pad.open(bitmap);
       this.picture = blob;
       if (!net) {
