@@ -91,7 +91,7 @@ def _take_name(temporary: Path, path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """As far as the system lets us: what stays is hidden, and swept another time."""
+    """As far as the system lets us; what stays is hidden."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -65,9 +65,9 @@ def read(
     """The digits of a grey picture, uint8 (height, width), dark on light or light on dark.
 
     Each line is read as the best string that is as expected; one that cannot be so is read as it
-    is, and its digits are not accepted. PictureError where the array is no grey picture, or holds
-    more strokes than layout.MAX_PIECES; ConfigError where something is expected of other classes
-    than digits.
+    is, and its digits are not accepted. PictureError where the array is no grey picture, holds
+    more or larger strokes than layout.py takes, or takes more work than an expectation's Walk does;
+    ConfigError where something is expected of other classes than digits.
     """
     images.check(picture)
     if expected is not expectation.ANYTHING and predictor.class_names != DIGITS:

@@ -55,7 +55,7 @@ class TrainingConfig:
     scale: Share = 0.0  # the same, as a share of the size
     shear: Share = 0.0  # the same, as a share of the height
     members: Annotated[int, Meta(ge=1, le=64)] = 1  # nets, each of its own seed, averaged
-    views: Literal[1, 5] = 1  # of 5, four are moved by a pixel; the finished model averages them
+    views: Literal[1, 5] = 1  # of 5, four are moved by a pixel or so; the finished model averages
     teacher: str | None = None  # the recipe, trained first, that the targets are shared with
     teaching: Annotated[float, Meta(ge=0, le=1)] = 0.0  # share of each target that is the teacher's
     teacher_temperature: Positive = 1.0  # the teacher's logits are divided by it

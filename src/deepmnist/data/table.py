@@ -85,13 +85,13 @@ def read_layout(file: BinaryIO, path: Path | str, classes: int) -> tuple[Layout,
     if not line:
         raise DataError(f"{path} is empty: it holds no byte")
     mark = b"\xef\xbb\xbf"
-    cells = _cells(line.removeprefix(mark), path, 1)
-    has_header = _is_header([cell.strip() for cell in cells])
+    cells = [cell.strip() for cell in _cells(line.removeprefix(mark), path, 1)]
+    has_header = _is_header(cells)
     if not has_header:
         file.seek(len(mark) if line.startswith(mark) else 0)
     layout = Layout(path, len(cells) == PIXELS + 1, classes)
     if has_header:
-        _check_header([cell.strip() for cell in cells], path)
+        _check_header(cells, path)
     _check_count(len(cells), path, 1, (PIXELS, PIXELS + 1))
     return layout, 1 + has_header
 
