@@ -55,7 +55,7 @@ def serve(
     ] = 30,
     quiet: Annotated[bool, Option("--quiet", help="No line for each request.")] = False,
 ) -> None:
-    """Serve models over HTTP by three protocols, and a page on which one draws a digit."""
+    """Serve models over HTTP by two protocols, read pictures, and a page on which one draws."""
     _check_extra()
     for option, value in {
         "--max-body-mib": max_body_mib,

@@ -1,1 +1,1 @@
-"""The service: models over HTTP, by three protocols, and the page; app.py puts it together."""
+"""The service: models over HTTP, by two protocols, and the page; app.py puts it together."""
