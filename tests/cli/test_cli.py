@@ -113,6 +113,7 @@ def test_cli_page_is_what_help_says() -> None:
         (["--config", "missing.toml"], "missing.toml cannot be read as TOML"),
         (["--resume", "nowhere"], "nowhere holds no run to resume"),
         (["--resume", "nowhere", "--dataset", "digits"], "--dataset cannot be given with --resume"),
+        (["--resume", "nowhere", "--tensorboard"], "--tensorboard cannot be given with --resume"),
         (["--dataset", "no/such/folder"], "no/such/folder does not exist"),
     ],
 )
@@ -276,6 +277,19 @@ def test_evaluate_json_counts_every_image_of_a_set_without_test_part(
     )
     assert status == 0
     assert json.loads(out)["n"] == 20
+
+
+def test_evaluate_of_its_own_set_without_test_part_counts_what_training_held_out(
+    deepmnist, tmp_path
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
+    np.savez(tmp_path / "own.npz", x_train=images, y_train=np.arange(200) % 10)
+    trained = "train", "--dataset", "own.npz", "--steps", "1", "--batch-size", "8", "--out", "run"
+    assert deepmnist(*trained)[0] == 0
+    for given in ([], ["--dataset", "own.npz"]):
+        status, out, _ = deepmnist("evaluate", "--model", "run", *given, "--json")
+        assert status == 0
+        assert json.loads(out)["n"] == 20
 
 
 def test_evaluate_prints_its_tables(deepmnist, tiny_bundle) -> None:

@@ -161,6 +161,17 @@ def test_a_path_without_a_test_part_holds_out_a_fixed_tenth_of_each_class(tmp_pa
     assert data.load(tmp_path / "a.npz").test.identity == corpus.test.identity
 
 
+def test_of_a_set_without_a_test_part_a_model_is_tested_on_what_it_did_not_learn(tmp_path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(200) % 10)
+    trained_on = data.load(tmp_path / "a.npz")
+    whole = data.load(tmp_path / "a.npz", hold_out=False)
+    for learnt in (trained_on.train.identity, None):
+        assert data.unlearnt(whole, learnt).test.identity == trained_on.test.identity
+    assert data.unlearnt(whole, "0" * 64).test.identity == whole.test.identity
+    assert data.unlearnt(trained_on, trained_on.train.identity) is trained_on
+
+
 def test_a_table_without_labels_is_all_test(tmp_path, tiny) -> None:
     rows = [",".join(map(str, image.ravel().tolist())) for image in tiny.images]
     (tmp_path / "test.csv").write_text("\n".join(rows))

@@ -23,10 +23,12 @@ def evaluate(
 ) -> None:
     """Measure a model on a data set's test images: accuracy, calibration, confusions, mistakes."""
     from deepmnist import evaluation, prediction
-    from deepmnist.data import load
+    from deepmnist.data import load, unlearnt
 
     chosen = prediction.opened(models.path(model))
     corpus = load(dataset or chosen.dataset, data_dir, resize=resize, hold_out=False)
+    if dataset is None or chosen.identity is not None:
+        corpus = unlearnt(corpus, chosen.identity)
     report = evaluation.evaluate(chosen.predictor, corpus.test_part)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))

@@ -4,7 +4,16 @@ Importing it loads NumPy and nothing heavier.
 """
 
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, split_validation
-from deepmnist.data.loading import DEFAULT, SourceStatus, check, get, list_sources, load, locate
+from deepmnist.data.loading import (
+    DEFAULT,
+    SourceStatus,
+    check,
+    get,
+    list_sources,
+    load,
+    locate,
+    unlearnt,
+)
 from deepmnist.data.shards.writing import shard
 from deepmnist.data.sources import SOURCES, NamedSource, RemoteFile
 
@@ -24,4 +33,5 @@ __all__ = [
     "locate",
     "shard",
     "split_validation",
+    "unlearnt",
 ]

@@ -23,6 +23,7 @@ class Opened:
     predictor: ModelPredictor
     path: Path
     dataset: str  # what it was trained on
+    identity: str | None  # SHA-256 of those images; an exported file does not tell it
 
 
 def load(path: str | Path = bundle.SHIPPED) -> ModelPredictor:
@@ -39,14 +40,15 @@ def opened(path: str | Path = bundle.SHIPPED) -> Opened:
     path = Path(path)
     if not is_export(path):
         checked = bundle.load(path)
-        return Opened(open_bundle(checked), checked.folder, checked.manifest.dataset.name)
+        learnt = checked.manifest.dataset
+        return Opened(open_bundle(checked), checked.folder, learnt.name, learnt.identity)
     graph, told = open_graph(path)
     _check_classifier(path, told)
     thresholds = _thresholds(told.rejection)
     predictor: ModelPredictor = graphs.GraphPredictor(graph, told.class_names, *thresholds)
     if path.suffix == LITERT:  # on all cores, which a graph by itself is not
         predictor = litert.LiteRTPredictor(_content(path), told.class_names, *thresholds)
-    return Opened(predictor, path, told.dataset)
+    return Opened(predictor, path, told.dataset, None)
 
 
 def open_bundle(checked: bundle.Bundle) -> litert.LiteRTPredictor:
