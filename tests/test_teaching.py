@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from deepmnist import bundle, ensemble, model, recipes, teaching
-from deepmnist.bundle import MANIFEST, RUNTIME, WEIGHTS, Bundle, Manifest
+from deepmnist.bundle import MANIFEST, RUNTIME, WEIGHTS, Bundle, Manifest, OriginRecord
 from deepmnist.data.dataset import DIGITS
 from deepmnist.errors import BundleError, ConfigError, RunError
 
@@ -150,6 +150,16 @@ def test_a_teacher_of_the_same_data_split_otherwise_may_know_the_validation_imag
     assert not teaching.may_know_validation(tiny_bundle, data, configured())
     assert teaching.may_know_validation(tiny_bundle, data, configured(validation_share=0.2))
     assert not teaching.may_know_validation(tiny_bundle, "1" * 64, configured(validation_share=0.2))
+
+
+def test_an_improved_teacher_may_know_them_whatever_it_says_it_learnt(tiny_bundle: Bundle) -> None:
+    origin = OriginRecord(
+        recipe="fast", sha256="2" * 64, corrections=3, identity="3" * 64, held_out=0
+    )
+    manifest = msgspec.structs.replace(tiny_bundle.manifest, origin=origin)
+    improved = Bundle(tiny_bundle.folder, manifest)
+    assert not teaching.may_know_validation(improved, "1" * 64, configured())
+    assert teaching.may_know_validation(improved, "1" * 64, configured(validation_share=0.2))
 
 
 # --- loading ------------------------------------------------------------------------------------

@@ -89,10 +89,13 @@ def recipe(opened: bundle.Bundle) -> str:
 
 
 def may_know_validation(opened: bundle.Bundle, data: str, config: TrainingConfig) -> bool:
-    """Whether it was trained on the data set of identity `data`, but split otherwise."""
+    """Whether it was trained on the data set of identity `data`, but split otherwise.
+
+    One that was improved learnt a mixture, whose identity does not tell of what.
+    """
     manifest = opened.manifest
     other_split = manifest.config.get("validation_share") != config.validation_share
-    return manifest.dataset.identity == data and other_split
+    return other_split and (manifest.dataset.identity == data or manifest.origin is not None)
 
 
 def load(opened: bundle.Bundle, precision: str) -> Teacher:
