@@ -256,7 +256,7 @@ def _plain(rows: mapped.Selection, n: int) -> mapped.Selection:
 
 
 def _encoded(class_names: tuple[str, ...]) -> bytes:
-    return "\0".join(class_names).encode("utf-8", "surrogateescape")  # folders may have any bytes
+    return "\0".join(class_names).encode()
 
 
 def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
@@ -269,8 +269,8 @@ def _check_class_names(class_names: tuple[str, ...], name: str) -> None:
         _encoded(class_names)
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{name}: a class name is no text, but has half of a character: "
-            f"{ascii(list(class_names))[:200]}; name the class otherwise"
+            f"{name}: a class name is no text in UTF-8: {ascii(list(class_names))[:200]}; name the "
+            "class otherwise"
         ) from error
 
 
