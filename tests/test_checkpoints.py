@@ -50,6 +50,12 @@ def assert_same(found: Checkpoint | None, saved: Checkpoint) -> None:
     assert [bits(array) for array in found.arrays] == [bits(array) for array in saved.arrays]
 
 
+def test_the_newest_is_that_of_the_highest_step_however_many_digits_it_has(tmp_path: Path) -> None:
+    for step in (99_999_998, 99_999_999, 100_000_000):
+        checkpoints.save(tmp_path, state(step))
+    assert_same(checkpoints.latest(tmp_path), state(100_000_000))
+
+
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     """A folder with checkpoints of steps 10 and 20."""

@@ -96,7 +96,8 @@ def _packed_arrays(checkpoint: Checkpoint) -> bytes:
 
 
 def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*.json"), reverse=True)
+    found = [path for path in folder.glob("step-*.json") if path.stem[5:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.stem[5:]), reverse=True)
 
 
 def _load(manifest_path: Path) -> Checkpoint:
