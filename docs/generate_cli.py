@@ -28,10 +28,11 @@ COMMANDS = [
 HEADER = """# Command line
 
 Made by `make docs` from `--help`; do not edit. A mistake in what you typed or gave is one line on
-stderr, after the usage where an option is unknown, and exit status 2; `predict` and `read` exit with 1 when some picture could not be read and
-the rest were answered, while `score` has done its work when each row is in one of its two tables,
-and exits with 0; Ctrl-C during `train` saves, says how to go on, and exits with 130, while a second
-one ends it at once, to go on from what was saved before.
+stderr, after the usage where an option is unknown, and exit status 2; `predict` and `read` exit
+with 1 when some picture could not be read and the rest were answered, while `score` has done its
+work when each row is in one of its two tables, and exits with 0; Ctrl-C during `train` saves, says
+how to go on, and exits with 130, while a second one ends it at once, to go on from what was saved
+before.
 """
 
 

@@ -127,7 +127,7 @@ class Terminal(Lines):
 
 def say(console: Console, text: str) -> None:
     """A line as it is: no tag of Rich's, and not broken."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def bar(console: Console) -> Bar:

@@ -107,7 +107,7 @@ class Together:
         if names:
             were = "was" if len(names) == 1 else "were"
             return LostError(f"{' and '.join(names)} {were} lost; {advice}")
-        first = str(error.message).splitlines()[0]
+        first = _first_line(error.message)
         return LostError(f"the workers lost each other, though all answer ({first}); {advice}")
 
     def _silent(self) -> list[int]:
@@ -195,7 +195,11 @@ def _missing(roster: Roster, error: Exception) -> RunError:
             f"{' and '.join(names)} did not come within {JOIN_S} s; look whether each runs and its "
             "port can be reached, then start all of them again"
         )
-    return RunError(f"the workers cannot join: {str(error).splitlines()[0]}; start all again")
+    return RunError(f"the workers cannot join: {_first_line(error)}; start all again")
+
+
+def _first_line(text: object) -> str:
+    return next(iter(str(text).splitlines()), "no reason was given")
 
 
 def _listens(address: str) -> bool:

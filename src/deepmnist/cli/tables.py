@@ -18,7 +18,7 @@ SHOWN_TRIALS = 5
 
 def print_report(report: Report, model: str) -> None:
     """Everything but the pictures, to stdout."""
-    console = Console(highlight=False, markup=False)  # a class may be called [red]
+    console = Console(highlight=False, markup=False, emoji=False)  # a class may be called [red]
     console.print(f"{model} on {report.dataset_name}: {report.n:,} images")
     console.print(_headline(report))
     console.print(_classes(report))
@@ -85,4 +85,4 @@ def print_trials(swept: Swept) -> None:
         figures = (f"{trial.loss:.4f}", f"{trial.accuracy:.2%}", f"{trial.seconds:.1f}")
         values = (space.shown(trial.values[name]) for name in swept.space.swept)
         table.add_row(str(trial.number), *figures, *values)
-    Console(highlight=False, markup=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)

@@ -102,7 +102,8 @@ def train(
         asked = {**recipes.read_toml(config), **asked}
     _check(asked, resume)  # a slip is told before seconds are spent on loading TensorFlow
     if resume is not None:
-        _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out)
+        flags = {"resize": resize or None, "tensorboard": tensorboard or None}
+        _refuse_with_resume(dataset=dataset, data_dir=data_dir, out=out, **flags)
         work: Work = {"folder": resume, **asked}
     else:
         places = {"dataset": dataset, "out": out, "data_dir": data_dir}
