@@ -96,10 +96,12 @@ def hold_out(corrections: Dataset) -> tuple[Dataset, Dataset | None]:
 
     They are of the same hands and pictures: what is measured on them is how well those are known.
     Which they are is a matter of their pixels alone, so that a model which is improved again, by
-    the same and some more, is not measured on what it learnt the first time.
+    the same and some more, is measured on hardly anything that it learnt the first time.
     """
     labels = corrections.required_labels()
-    places = np.array([hashlib.sha256(image.tobytes()).hexdigest() for image in corrections.images])
+    places = np.array(
+        [hashlib.sha256(image.tobytes()).hexdigest() for image in corrections.gather(slice(None))]
+    )
     held_out = np.zeros(len(corrections), bool)
     for label in range(len(corrections.class_names)):
         own = labels == label
