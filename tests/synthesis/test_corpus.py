@@ -84,8 +84,18 @@ def test_a_set_is_a_function_of_its_seed_however_many_make_it() -> None:
     assert 0.4 < counts[10] / len(alone) < 0.7
 
 
-def test_photographs_keep_the_labels_of_what_they_show(tiny: Dataset) -> None:
-    few = tiny.take(slice(0, 20))
-    found = corpus.photographed(few, 1, processes=1)
-    assert len(found) <= 20
-    assert set(found.required_labels().tolist()) <= set(few.required_labels().tolist())
+def test_photographs_keep_the_labels_of_what_they_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = np.zeros((20, 28, 28), np.uint8)
+    pictures[:, 0, 0] = np.arange(20)  # so that each can be told; the first shows nothing
+    monkeypatch.setattr(corpus, "given", lambda picture, draw: picture)
+    monkeypatch.setattr(corpus, "_picture", lambda ink, draw: ink)
+    monkeypatch.setattr(images, "prepare", lambda picture: picture)
+    found, labels = corpus._photographed((1, 0, pictures, np.arange(20, dtype=np.uint8) // 2))
+    assert found[:, 0, 0].tolist() == list(range(1, 20))
+    assert labels.tolist() == [number // 2 for number in range(1, 20)]
+
+
+def test_a_photograph_of_each_image_is_made_once(tiny: Dataset) -> None:
+    found = corpus.photographed(tiny.take(slice(0, 20)), 1, processes=1)
+    assert 15 < len(found) <= 20
+    assert found.identity == corpus.photographed(tiny.take(slice(0, 20)), 1, processes=2).identity

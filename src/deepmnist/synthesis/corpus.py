@@ -7,7 +7,6 @@ however many processes make them. The eleventh class, NONE, is whatever is no si
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from deepmnist import images
 from deepmnist.contract import SIDE as IMAGE_SIDE
 from deepmnist.data.dataset import DIGITS, Dataset
+from deepmnist.prediction import usable_cores
 from deepmnist.synthesis import handwriting, nonsense, photos, printing
 from deepmnist.synthesis.pens import SIDE, Draw, Levels
 
@@ -159,7 +159,7 @@ def _collected(
     work: Callable[[Any], Part], tasks: Sequence[Any], name: str, processes: int | None
 ) -> Dataset:
     """What `work` makes of each task, in their order; the eleven classes."""
-    processes = processes or os.cpu_count() or 1
+    processes = processes or usable_cores()
     with ProcessPoolExecutor(processes, get_context("spawn"), _one_thread) as pool:
         parts = list(pool.map(work, tasks))
     pictures, labels = (np.concatenate(each) for each in zip(*parts, strict=True))

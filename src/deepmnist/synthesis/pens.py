@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 SIDE = 96  # pixels, of every canvas
 STEPS = 8  # points a curve has from one control point to the next
+SLANT = 0.3  # columns a row, at most, by which a hand leans
 TURN = 0.12  # radians, the spread of how a hand tilts what it writes
 LEAST_EXTENT = 0.15  # of the unit square: what is narrower is not widened to fit
 FRACTION_BITS = 4  # of a pixel, in which OpenCV takes coordinates
@@ -36,10 +37,10 @@ def curve(points: Points) -> Points:
     return np.concatenate([smooth.reshape(-1, 2), points[-1:]])
 
 
-def written(strokes: Sequence[Points], draw: Draw, slope: float = 0.3) -> list[Points]:
+def written(strokes: Sequence[Points], draw: Draw) -> list[Points]:
     """Strokes as a hand would repeat them: points shaken, the whole sheared and turned a little."""
     shake = draw.uniform(0.005, 0.035)
-    slant, turn = draw.uniform(-slope, slope), draw.normal(0, TURN)
+    slant, turn = draw.uniform(-SLANT, SLANT), draw.normal(0, TURN)
     shear = np.array([[1, 0], [-slant, 1]])
     rotate = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return [_shaken(stroke, shake, draw) @ shear @ rotate for stroke in strokes]
