@@ -37,6 +37,11 @@ def test_what_is_held_out_stays_so_in_another_order_with_as_much_again() -> None
     assert len(again) == 2 * len(held_out) == 40  # equal ones lie on one side
 
 
+def test_of_one_picture_given_again_and_again_nothing_is_held_out() -> None:
+    given = alike(1, 7).take(np.zeros(20, np.int64))
+    assert replay.hold_out(given) == (given, None)
+
+
 def test_without_five_of_a_class_nothing_is_held_out() -> None:
     given = joined([alike(4, 1), alike(4, 2)], "given")
     assert replay.hold_out(given) == (given, None)

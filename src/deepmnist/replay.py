@@ -92,7 +92,9 @@ def gather(
 
 
 def hold_out(corrections: Dataset) -> tuple[Dataset, Dataset | None]:
-    """(to learn, held out): of each class one in five and all equal to it; None where that is none.
+    """(to learn, held out): of each class one image in five, with all that are equal to it.
+
+    None is held out where a class has no five that differ.
 
     They are of the same hands and pictures: what is measured on them is how well those are known.
     Which they are is a matter of their pixels alone, so that a model which is improved again, by
@@ -105,8 +107,9 @@ def hold_out(corrections: Dataset) -> tuple[Dataset, Dataset | None]:
     held_out = np.zeros(len(corrections), bool)
     for label in range(len(corrections.class_names)):
         own = labels == label
-        if count := own.sum() // HELD_OUT:
-            held_out |= own & (places <= np.sort(places[own])[count - 1])
+        different = np.unique(places[own])  # in order
+        if count := len(different) // HELD_OUT:
+            held_out |= own & (places <= different[count - 1])
     if not held_out.any():
         return corrections, None
     kept, chosen = np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -29,7 +29,7 @@ def improve(
     model: Bundle = None,
     data_dir: Annotated[Path | None, Option(help="Folder with one sub-folder a data set.")] = None,
     steps: Annotated[int, Option(help="Updates.")] = recipes.IMPROVING_STEPS,
-    seed: Annotated[int, Option(help="Of what is held out, order, augmentation, pictures.")] = 0,
+    seed: Annotated[int, Option(help="Of order, augmentation, pictures.")] = 0,
     accept_loss: Annotated[
         bool,
         Option("--accept-loss", help="Save it even if it lost more than 0.1 points on MNIST."),
