@@ -7,6 +7,7 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -146,20 +147,28 @@ def test_its_recipe_is_what_its_manifest_tells(tiny_bundle: Bundle) -> None:
 def test_a_teacher_of_the_same_data_split_otherwise_may_know_the_validation_images(
     tiny_bundle: Bundle,
 ) -> None:
-    data = tiny_bundle.manifest.dataset.identity
-    assert not teaching.may_know_validation(tiny_bundle, data, configured())
-    assert teaching.may_know_validation(tiny_bundle, data, configured(validation_share=0.2))
-    assert not teaching.may_know_validation(tiny_bundle, "1" * 64, configured(validation_share=0.2))
+    data, split_otherwise = tiny_bundle.manifest.dataset, configured(validation_share=0.2)
+    same, other = known_as(data.name, data.identity), known_as(data.name, "1" * 64)
+    assert not teaching.may_know_validation(tiny_bundle, same, configured())
+    assert teaching.may_know_validation(tiny_bundle, same, split_otherwise)
+    assert not teaching.may_know_validation(tiny_bundle, other, split_otherwise)
 
 
-def test_an_improved_teacher_may_know_them_whatever_it_says_it_learnt(tiny_bundle: Bundle) -> None:
+def known_as(name: str, identity: str) -> Any:
+    """A corpus of that name, whose training part is of that identity."""
+    return SimpleNamespace(name=name, training_part=SimpleNamespace(identity=identity))
+
+
+def test_an_improved_teacher_may_know_them_by_the_name_of_its_data(tiny_bundle: Bundle) -> None:
     origin = OriginRecord(
         recipe="fast", sha256="2" * 64, corrections=3, identity="3" * 64, held_out=0
     )
     manifest = msgspec.structs.replace(tiny_bundle.manifest, origin=origin)
     improved = Bundle(tiny_bundle.folder, manifest)
-    assert not teaching.may_know_validation(improved, "1" * 64, configured())
-    assert teaching.may_know_validation(improved, "1" * 64, configured(validation_share=0.2))
+    named, split_otherwise = manifest.dataset.name, configured(validation_share=0.2)
+    assert not teaching.may_know_validation(improved, known_as(named, "1" * 64), configured())
+    assert teaching.may_know_validation(improved, known_as(named, "1" * 64), split_otherwise)
+    assert not teaching.may_know_validation(improved, known_as("x", "1" * 64), split_otherwise)
 
 
 # --- loading ------------------------------------------------------------------------------------

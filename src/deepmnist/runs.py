@@ -256,7 +256,7 @@ def _given_teacher(
         return config, None
     opened = teaching.find(config.teacher, corpus.training_part.class_names)
     given = TeacherRecord(str(Path(config.teacher).resolve()), teaching.identity(opened))
-    if teaching.may_know_validation(opened, corpus.training_part.identity, config):
+    if teaching.may_know_validation(opened, corpus, config):
         screen.warning(
             f"{config.teacher} was trained on these images with another part of them held out: it "
             "may know this run's validation images, whose accuracy then says too much."

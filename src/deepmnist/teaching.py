@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmnist import bundle, ensemble, recipes, weights
+from deepmnist.data import Corpus
 from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.recipes import TrainingConfig
 
@@ -88,14 +89,15 @@ def recipe(opened: bundle.Bundle) -> str:
     return name if isinstance(name, str) else UNKNOWN
 
 
-def may_know_validation(opened: bundle.Bundle, data: str, config: TrainingConfig) -> bool:
-    """Whether it was trained on the data set of identity `data`, but split otherwise.
+def may_know_validation(opened: bundle.Bundle, corpus: Corpus, config: TrainingConfig) -> bool:
+    """Whether it was trained on the same data set, but split otherwise.
 
-    One that was improved learnt a mixture, whose identity does not tell of what.
+    Of what one learnt that was improved, a mixture, only the name of the data set tells.
     """
-    manifest = opened.manifest
-    other_split = manifest.config.get("validation_share") != config.validation_share
-    return other_split and (manifest.dataset.identity == data or manifest.origin is not None)
+    learnt, origin = opened.manifest.dataset, opened.manifest.origin
+    same = learnt.identity == corpus.training_part.identity
+    other_split = opened.manifest.config.get("validation_share") != config.validation_share
+    return other_split and (same or (origin is not None and learnt.name == corpus.name))
 
 
 def load(opened: bundle.Bundle, precision: str) -> Teacher:

@@ -120,11 +120,10 @@ def _teacher_identity(space: Space, corpus: Corpus) -> str | None:
     teacher = space.fixed.get("teacher")
     if teacher is None:
         return None
-    training = corpus.training_part
-    opened = teaching.find(str(teacher), training.class_names)
+    opened = teaching.find(str(teacher), corpus.training_part.class_names)
     share = space.fixed.get("validation_share")
     config = recipes.configure(space.recipe, validation_share=share)
-    if teaching.may_know_validation(opened, training.identity, config):
+    if teaching.may_know_validation(opened, corpus, config):
         raise BundleError(
             f"{teacher} was trained on these images with another part of them held out: it may "
             "know the validation images, which choose the best trial; hold out what it had held "
