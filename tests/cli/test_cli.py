@@ -286,10 +286,14 @@ def test_evaluate_of_its_own_set_without_test_part_counts_what_training_held_out
     np.savez(tmp_path / "own.npz", x_train=images, y_train=np.arange(200) % 10)
     trained = "train", "--dataset", "own.npz", "--steps", "1", "--batch-size", "8", "--out", "run"
     assert deepmnist(*trained)[0] == 0
-    for given in ([], ["--dataset", "own.npz"]):
-        status, out, _ = deepmnist("evaluate", "--model", "run", *given, "--json")
-        assert status == 0
-        assert json.loads(out)["n"] == 20
+    assert (
+        deepmnist("export", "--model", "run", "--format", "litert", "--out", "run.tflite")[0] == 0
+    )
+    for model in ("run", "run.tflite"):
+        for given in ([], ["--dataset", "own.npz"]):
+            status, out, _ = deepmnist("evaluate", "--model", model, *given, "--json")
+            assert status == 0
+            assert json.loads(out)["n"] == 20
 
 
 def test_evaluate_prints_its_tables(deepmnist, tiny_bundle) -> None:

@@ -26,9 +26,12 @@ def evaluate(
     from deepmnist.data import load, unlearnt
 
     chosen = prediction.opened(models.path(model))
-    corpus = load(dataset or chosen.dataset, data_dir, resize=resize, hold_out=False)
-    if dataset is None or chosen.identity is not None:
+    spec = dataset or chosen.dataset
+    corpus = load(spec, data_dir, resize=resize, hold_out=False)
+    if chosen.identity is not None:
         corpus = unlearnt(corpus, chosen.identity)
+    elif corpus.name == chosen.dataset:  # of an exported file only the name of its data is known
+        corpus = load(spec, data_dir, resize=resize)
     report = evaluation.evaluate(chosen.predictor, corpus.test_part)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))

@@ -75,11 +75,11 @@ def load(
         return _with_test(_read_path(path, resize, stream), hold_out)
 
 
-def unlearnt(corpus: Corpus, learnt: str | None) -> Corpus:
+def unlearnt(corpus: Corpus, learnt: str) -> Corpus:
     """Of a set without a test part, what training held out of it, where a model learnt the rest.
 
     corpus: loaded with hold_out=False. learnt: identity of the images that the model was trained
-    on; None where all that is known is that they are of this set. Of any other set, all of it.
+    on. Of any other set, all of it.
     """
     if corpus.train is not None or corpus.test is None or corpus.test.labels is None:
         return corpus
@@ -87,7 +87,7 @@ def unlearnt(corpus: Corpus, learnt: str | None) -> Corpus:
         split = _with_test(Corpus(corpus.test, None, corpus.name), hold_out=True)
     except DataError:  # too few for training to have held any out
         return corpus
-    return split if learnt in (None, split.training_part.identity) else corpus
+    return split if split.training_part.identity == learnt else corpus
 
 
 def locate(name: str, data_dir: Path | None = None) -> Path | None:
