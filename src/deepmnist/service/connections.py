@@ -165,7 +165,11 @@ class _Bounded:
 
     def _end(self, status: HTTPStatus, message: str) -> None:
         if not self.transport.is_closing():
-            cycle = self.cycle
-            if cycle is None or cycle.response_complete or not cycle.response_started:
+            if self.cycle is None or self.cycle.response_complete or self._is_asking():
                 self.transport.write(last_words(status, message))
             self.transport.close()
+
+    def _is_asking(self) -> bool:
+        """Whether the newest request is still coming, and no answer is due before its own."""
+        cycle, waiting = self.cycle, getattr(self, "pipeline", None)  # httptools queues requests
+        return cycle.more_body and not cycle.response_started and not waiting
