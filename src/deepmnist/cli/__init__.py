@@ -51,13 +51,18 @@ app.command("serve")(serve.serve)
 app.add_typer(data.app, name="data")
 
 
+def _takes_any_name(stream: io.TextIOWrapper) -> bool:
+    """Whether what a file may be called comes out as it is, byte for byte."""
+    return (stream.encoding, stream.errors) == ("utf-8", "surrogateescape")
+
+
 def main() -> None:
     """Run the command line; deliberate errors become one line on stderr."""
     warnings.formatwarning = lambda message, *details: f"warning: {message}\n"
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not so in the background
         signal.signal(signal.SIGINT, stopping.interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name need not fit its encoding
+    if isinstance(sys.stdout, io.TextIOWrapper) and not _takes_any_name(sys.stdout):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except DeepMNISTError as error:

@@ -250,9 +250,13 @@ def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
 
 def _plain(rows: mapped.Selection, n: int) -> mapped.Selection:
     """Steps and masks as row numbers, since stored images know runs and numbers alone."""
-    stepped = isinstance(rows, slice) and rows.step not in (None, 1)
-    masked = isinstance(rows, np.ndarray) and rows.dtype == bool
-    return np.arange(n)[rows] if stepped or masked else rows  # type: ignore[index]
+    if isinstance(rows, slice) and rows.step not in (None, 1):
+        return np.arange(*rows.indices(n))
+    if isinstance(rows, np.ndarray) and rows.dtype == bool:
+        if rows.shape != (n,):
+            raise IndexError(f"a mask of shape {rows.shape} for {n} images")
+        return np.flatnonzero(rows)
+    return rows
 
 
 def _encoded(class_names: tuple[str, ...]) -> bytes:

@@ -6,8 +6,9 @@
 
 Class names are the sub-folders', sorted; sub-folders named 0 to 9 are the ten digits even where
 some are missing. Pictures of 28x28 are taken as they are, white ink on black, as MNIST exported
-to PNG is. No file is passed over but hidden ones and Windows' thumbnails: what cannot be read is
-an error that names it. Decoding pictures is pictures.py's job.
+to PNG is. No file is passed over but hidden ones, Windows' thumbnails and, beside train and test,
+what is named as no picture: what cannot be read is an error that names it. Decoding pictures is
+pictures.py's job.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
 
     DataError, naming the picture, for one that cannot be decoded or, without `resize`, is not
     28x28; for an empty class list, a folder within a class, files where classes are expected, and
-    anything beside `train` and `test`.
+    a folder or picture beside `train` and `test`.
     """
     name = name or folder.name
     try:
