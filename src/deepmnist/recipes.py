@@ -130,7 +130,7 @@ ACCURATE = replace(
     BALANCED, recipe="accurate", architecture="accurate", epochs=7, shift_px=1.5, members=2
 )
 
-# 99.74 % (0.04), n = 3, 7.3.
+# 99.75 % (0.02), n = 3, 7.2.
 ENSEMBLE = replace(
     BALANCED,
     recipe="ensemble",
@@ -152,7 +152,7 @@ DISTILLED = replace(
     teaching=1.0,
 )
 
-# 99.48 % (0.05), n = 5, 0.91 on Zen 4.
+# 99.53 % (0.02), n = 5, 0.66.
 TINY = replace(
     BALANCED,
     recipe="tiny",
