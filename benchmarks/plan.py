@@ -46,7 +46,7 @@ def plan_of(out: Path, pieces: int) -> dict[str, Any]:
     """Write and read a plan of so many pictures."""
     out.mkdir()
     place = Local(out)
-    asked = plan.Asked(source="s3://scans", model="0" * 64, coverage=None, read=False, deepmnist="")
+    asked = plan.Asked(source="s3://scans", model="0" * 64, coverage=None, read=False, versions={})
     started = time.perf_counter()
     manifest = plan.begin(place, asked, sources.parts(place, scans(pieces)))
     written = time.perf_counter()
