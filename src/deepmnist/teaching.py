@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepmnist import bundle, ensemble, recipes, weights
-from deepmnist.data import Corpus
 from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.recipes import TrainingConfig
 
 if TYPE_CHECKING:
     import keras
+
+    from deepmnist.data import Corpus
 
 READOUT = "logits"  # the layer that stays float32, as in training
 UNKNOWN = "unknown"  # the recipe of a teacher whose manifest names none
