@@ -196,7 +196,7 @@ def _drawn_of_many(
     labels: NDArray[np.uint8], classes: int, share: float, generator: np.random.Generator
 ) -> NDArray[np.int64]:
     """As `_drawn`, by another draw: which of its class each is, found by going through once."""
-    counts = class_counts(labels, classes)
+    counts = _class_counts(labels, classes)
     wanted = [
         np.sort(generator.choice(count, round(share * count), replace=False, shuffle=False))
         for count in counts.tolist()
@@ -218,8 +218,7 @@ def _chunks(labels: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.uint8]]
         yield start, labels[start : start + CHUNK_ROWS]
 
 
-def class_counts(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
-    """How many images each class has, int64 (classes,)."""
+def _class_counts(labels: NDArray[np.uint8], classes: int) -> NDArray[np.int64]:
     counts = np.zeros(classes, np.int64)
     for _, chunk in _chunks(labels):
         counts += np.bincount(chunk, minlength=classes)
@@ -242,10 +241,15 @@ def to_labels(
     return values.astype(np.uint8)
 
 
+def classes_missing(part: NDArray[np.uint8], dataset: Dataset) -> list[str]:
+    """Names of the classes that a data set has and a part of its labels has not."""
+    names, labels = dataset.class_names, dataset.required_labels()
+    there, here = (_class_counts(each, len(names)) > 0 for each in (part, labels))
+    return [names[label] for label in np.flatnonzero(here & ~there)]
+
+
 def _tail_has_every_class(dataset: Dataset, cut: int) -> bool:
-    labels, classes = dataset.required_labels(), len(dataset.class_names)
-    tail, all_of_it = (class_counts(part, classes) > 0 for part in (labels[cut:], labels))
-    return bool((tail == all_of_it).all())
+    return not classes_missing(dataset.required_labels()[cut:], dataset)
 
 
 def _plain(rows: mapped.Selection, n: int) -> mapped.Selection:

@@ -29,7 +29,7 @@ from deepmnist.data.dataset import (
     VALIDATION_IMAGES,
     Corpus,
     Dataset,
-    class_counts,
+    classes_missing,
     split_validation,
 )
 from deepmnist.data.headers import (
@@ -180,12 +180,7 @@ def _copied(training: Dataset, copies: int, seed: int) -> _Copied:
 
 def _check_every_class(training: Dataset, held_out: Dataset) -> None:
     """Of a class that is not held out, `split_validation` would hold out copies."""
-    names = training.class_names
-    here, there = (
-        class_counts(each.required_labels(), len(names)) for each in (training, held_out)
-    )
-    missing = [names[label] for label in np.flatnonzero((here > 0) & (there == 0))]
-    if missing:
+    if missing := classes_missing(held_out.required_labels(), training):
         raise DataError(
             f"{training.name} has too few images of {one_line(', '.join(missing))} for one of them "
             "to be among the tenth that is not copied but held out; give ten or more of each "
