@@ -30,8 +30,8 @@ def evaluate(
     corpus = load(spec, data_dir, resize=resize, hold_out=False)
     if chosen.identity is not None:
         corpus = unlearnt(corpus, chosen.identity)
-    elif corpus.name == chosen.dataset:  # of an exported file only the name of its data is known
-        corpus = load(spec, data_dir, resize=resize)
+    elif corpus.train is None and corpus.name == chosen.dataset:
+        corpus = load(spec, data_dir, resize=resize)  # of an exported file's data the name is known
     report = evaluation.evaluate(chosen.predictor, corpus.test_part)
     if as_json:
         print(json.dumps(report.to_dict(), indent=2))
