@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from deepmnist import model, recipes
 from deepmnist.export import functions, litert
 from deepmnist.prediction.litert import check
+from tests.nets import delivered
 
 TEMPERATURE = 1.7
 TOLERANCE = 1e-5  # of a probability
@@ -22,17 +23,13 @@ def net(request):
 
 
 @pytest.fixture(scope="module")
-def file(net) -> bytes:
-    return litert.convert(net, TEMPERATURE)
+def interpreter(net) -> Interpreter:
+    return Interpreter(model_content=litert.convert(net, TEMPERATURE))
 
 
-@pytest.fixture(scope="module")
-def interpreter(file: bytes) -> Interpreter:
-    return Interpreter(model_content=file)
-
-
-def test_every_net_there_is_is_arithmetic(file: bytes) -> None:
-    check(file, "the model")
+@pytest.mark.parametrize("recipe", recipes.RECIPES)
+def test_every_net_there_is_is_arithmetic(recipe: str) -> None:
+    check(litert.convert(delivered(recipe, 10), TEMPERATURE), "the model")
 
 
 def test_names_and_shapes_survive(interpreter: Interpreter) -> None:

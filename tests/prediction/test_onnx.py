@@ -9,11 +9,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from deepmnist import ensemble, model, prediction, recipes
+from deepmnist import prediction, recipes
 from deepmnist.errors import BundleError
 from deepmnist.export import functions
 from deepmnist.export.onnx import converted
 from deepmnist.prediction.onnx import ARITHMETIC
+from tests.nets import delivered
 
 
 def outside(model: onnx.ModelProto) -> None:
@@ -119,8 +120,5 @@ def test_text_that_is_no_utf8_is_refused_in_one_line(exported, tmp_path: Path, t
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES)
 def test_every_net_there_is_is_arithmetic(recipe: str) -> None:
-    net = model.build(recipes.configure(recipe), 11)
-    if recipes.configure(recipe).members > 1:
-        net = ensemble.average([net, model.build(recipes.configure(recipe), 11)])
-    graph = converted(functions.classifier(net, 1.0, 10)).graph
+    graph = converted(functions.classifier(delivered(recipe, 11), 1.0, 10)).graph
     assert {node.op_type for node in graph.node} <= {*ARITHMETIC.split()}

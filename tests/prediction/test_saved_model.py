@@ -14,10 +14,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from deepmnist import ensemble, model, prediction, recipes
+from deepmnist import prediction, recipes
 from deepmnist.errors import BundleError
 from deepmnist.export import functions
 from deepmnist.prediction import saved_model
+from tests.nets import delivered
 
 IMAGE = [tf.TensorSpec((None, 28, 28), tf.float32, name="image")]
 
@@ -163,9 +164,7 @@ def test_a_folder_that_was_changed_is_refused_in_one_line(
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES)
 def test_every_net_there_is_is_arithmetic(recipe: str) -> None:
-    net = model.build(recipes.configure(recipe), 10)
-    if recipes.configure(recipe).members > 1:
-        net = ensemble.average([net, model.build(recipes.configure(recipe), 10)])
+    net = delivered(recipe, 10)
     graph = functions.classifier(net, 1.0, 10).get_concrete_function().graph.as_graph_def()
     used = Counter(node.op for node in graph.node)
     for function in graph.library.function:
