@@ -248,6 +248,12 @@ def test_the_summary_is_the_last_line_of_train(tmp_path: Path) -> None:
     assert result.summary() == "Test accuracy is 99.12% (9912 of 10000)"
 
 
+def test_a_summary_does_not_round_to_all(tmp_path: Path) -> None:
+    counted = {"test_correct": 59_998, "test_n": 60_000, "test_accuracy": 59_998 / 60_000}
+    result = runfolder.write_result(tmp_path, {**VALUES, **counted})
+    assert result.summary() == "Test accuracy is 99.997% (59998 of 60000)"
+
+
 @pytest.mark.parametrize(
     "content",
     [

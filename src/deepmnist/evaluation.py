@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import BundleError, DataError
 from deepmnist.prediction import Predictor
+from deepmnist.rounding import percent
 
 CHUNK_IMAGES = 2_000  # fed to the predictor at a time: 1.6 MB of pixels
 CALIBRATION_BINS = 15  # of equal width over the top probability, as in Guo et al., 2017
@@ -111,7 +112,8 @@ class Report:
     hardest: tuple[tuple[Answer, ...], ...]
 
     def __repr__(self) -> str:
-        return f"Report({self.dataset_name!r}, {self.correct} of {self.n}, {self.accuracy:.2%})"
+        accuracy = percent(self.accuracy, self.n)
+        return f"Report({self.dataset_name!r}, {self.correct} of {self.n}, {accuracy})"
 
     @property
     def n(self) -> int:

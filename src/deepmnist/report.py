@@ -25,6 +25,7 @@ from deepmnist import atomic
 from deepmnist.data.dataset import Dataset
 from deepmnist.errors import DataError, MissingExtraError
 from deepmnist.evaluation import Answer, Report, wilson_interval
+from deepmnist.rounding import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -307,10 +308,7 @@ def _picture(image: NDArray[np.uint8]) -> str:
 
 
 def _percent(share: float | None, n: int) -> str:
-    """As many digits as tell one image of `n`, at least two: 99.998% is not 100.00%."""
-    if share is None:
-        return UNDEFINED
-    return f"{share:.{max(2, math.ceil(math.log10(n)) - 2)}%}"
+    return UNDEFINED if share is None else percent(share, n)
 
 
 def _probability(probability: float) -> str:

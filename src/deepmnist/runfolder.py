@@ -23,6 +23,7 @@ import msgspec
 from deepmnist import atomic
 from deepmnist.errors import RunError, StorageError
 from deepmnist.recipes import TrainingConfig
+from deepmnist.rounding import percent
 
 RUNS = Path("runs")  # where runs go that name no folder of their own
 RECORD = "run.json"
@@ -93,7 +94,8 @@ class Result:
 
     def summary(self) -> str:
         """`Test accuracy is 99.12% (9912 of 10000)`."""
-        return f"Test accuracy is {self.test_accuracy:.2%} ({self.test_correct} of {self.test_n})"
+        accuracy = percent(self.test_accuracy, self.test_n)
+        return f"Test accuracy is {accuracy} ({self.test_correct} of {self.test_n})"
 
 
 def claim(folder: Path) -> Path:

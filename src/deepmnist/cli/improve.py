@@ -12,6 +12,7 @@ from typer import Option
 from deepmnist import recipes
 from deepmnist.cli import heavy, models
 from deepmnist.cli.models import Bundle
+from deepmnist.rounding import percent
 
 if TYPE_CHECKING:
     from deepmnist.improvement import Count, Improved
@@ -91,4 +92,6 @@ def _table(improved: Improved) -> str:
 
 
 def _shown(count: Count) -> str:
-    return "-" if count.share is None else f"{count.right:,} ({count.share:.2%})"
+    if count.share is None:
+        return "-"
+    return f"{count.right:,} ({percent(count.share, count.n)})"

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deepmnist.evaluation import Report
+from deepmnist.rounding import percent
 
 if TYPE_CHECKING:
     from deepmnist.sweeping.job import Swept
@@ -28,10 +29,10 @@ def print_report(report: Report, model: str) -> None:
 
 
 def _headline(report: Report) -> Table:
-    low, high = report.interval
+    accuracy, low, high = (percent(it, report.n) for it in (report.accuracy, *report.interval))
     table = Table.grid(padding=(0, 2))
-    table.add_row("Accuracy", f"{report.accuracy:.2%} ({report.correct} of {report.n})")
-    table.add_row("95 % interval (Wilson)", f"{low:.2%} to {high:.2%}")
+    table.add_row("Accuracy", f"{accuracy} ({report.correct} of {report.n})")
+    table.add_row("95 % interval (Wilson)", f"{low} to {high}")
     table.add_row("Negative log-likelihood", f"{report.negative_log_likelihood:.4f} nats")
     table.add_row("Brier score", f"{report.brier:.4f}")
     table.add_row("Expected calibration error", f"{report.expected_calibration_error:.2%}")
@@ -45,7 +46,7 @@ def _classes(report: Report) -> Table:
         table.add_column(name, justify="right")
     for score in report.classes:
         shares = (score.precision, score.recall, score.f1)
-        cells = ("-" if share is None else f"{share:.2%}" for share in shares)
+        cells = ("-" if share is None else percent(share, report.n) for share in shares)
         table.add_row(score.name, str(score.n), *cells)
     return table
 
