@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import cv2
@@ -301,6 +302,10 @@ def test_evaluate_prints_its_tables(deepmnist, tiny_bundle) -> None:
     assert status == 0
     for part in ("Accuracy", "Wilson", "Brier", "Confusion matrix", "recall"):
         assert part in out
+
+
+def test_the_version_is_told(deepmnist) -> None:
+    assert deepmnist("--version") == (0, f"deepmnist {metadata.version('deepmnist')}\n", "")
 
 
 def test_data_list_names_every_source(deepmnist) -> None:

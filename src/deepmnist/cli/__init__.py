@@ -10,10 +10,11 @@ import io
 import signal
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
-from deepmnist import stopping
+from deepmnist import __version__, stopping
 from deepmnist.cli import (
     data,
     evaluate,
@@ -33,12 +34,29 @@ INTERRUPTED = 130  # the shell's own status for a command stopped by Ctrl-C
 
 app = typer.Typer(
     name="deepmnist",
-    help="Digits: train, sweep, evaluate, predict, read, score, improve, export, serve.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # the boxed help takes three times as long to appear
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"deepmnist {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_a_command(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show it, exit."),
+    ] = False,
+) -> None:
+    """Digits: train, sweep, evaluate, predict, read, score, improve, export, serve."""
+
+
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
