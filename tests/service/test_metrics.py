@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from deepmnist.page.files import Asset
 from deepmnist.rejection import Scores
+from deepmnist.service.logs import UNMATCHED
 from deepmnist.service.metrics import Metrics
 from tests.service.conftest import Images, infer_body
 
@@ -34,6 +39,18 @@ def test_requests_are_counted_by_route_and_status(client: TestClient, some_image
     assert found["deepmnist_requests_in_flight",] == 1  # /metrics itself
     assert found["deepmnist_batch_images_count", "digits", "1"] == 3
     assert found["deepmnist_batch_images_sum", "digits", "1"] == 15
+
+
+def test_files_of_the_page_are_counted_by_their_address(make: Callable[..., FastAPI]) -> None:
+    client = TestClient(make(site={"index.html": Asset(b"page", "text/html")}))
+    for path in ("/", "/", "/index.html"):
+        client.get(path)
+    client.post("/")
+    found = samples(client.get("/metrics").text)
+    assert found["deepmnist_requests_total", "GET", "/", "200"] == 2
+    assert found["deepmnist_requests_total", "GET", "/index.html", "200"] == 1
+    assert found["deepmnist_requests_total", "POST", "/", "405"] == 1
+    assert not any(UNMATCHED in sample for sample in found)
 
 
 def test_no_client_makes_new_series(client: TestClient) -> None:
