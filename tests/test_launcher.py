@@ -56,6 +56,16 @@ def test_paths_mean_the_same_wherever_a_worker_is(tmp_path: Path, monkeypatch) -
     assert launcher._with_places({"out": "run", "teacher": "fast"})["teacher"] == "fast"
 
 
+@pytest.mark.parametrize(("stated", "inside"), [("sets", "sets"), ("/sets", "/sets"), ("", None)])
+def test_the_folder_of_data_sets_means_the_same_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str, inside: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEEPMNIST_DATA_DIR", stated)
+    passed = launcher._passed_on()
+    assert passed == ({} if inside is None else {"DEEPMNIST_DATA_DIR": str(tmp_path / inside)})
+
+
 def test_a_run_without_a_folder_gets_one_that_can_be_looked_into(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     out = launcher._with_places({"dataset": "digits", "recipe": "tiny", "out": None})["out"]

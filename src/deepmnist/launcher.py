@@ -19,6 +19,7 @@ from typing import Any
 from deepmnist import display, runfolder, teaching
 from deepmnist.cluster import connection, sharing
 from deepmnist.data import DEFAULT, SOURCES
+from deepmnist.data.loading import DATA_DIR_VARIABLE
 from deepmnist.errors import ConfigError, LostError, RunError
 from deepmnist.recipes import DEFAULT_RECIPE
 from deepmnist.roster import Roster
@@ -29,7 +30,6 @@ PLACE_S = 120  # for the cluster to have room for every worker
 STOP_S = 60  # for the workers to save and end when asked to
 ANSWER_S = 5  # for a stopped chief to tell what it has not yet told
 LOOK_S = 0.5  # between two looks at what they tell
-PASSED_ON = ("DEEPMNIST_DATA_DIR",)  # of the environment
 
 Work = dict[str, Any]  # arguments of runs.resume, with a folder, or else of runs.train
 
@@ -65,9 +65,8 @@ class _Attempt:
     def train(self, work: Work, screen: display.Display) -> Result:
         try:
             addresses = self._addresses()
-            told = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
             tasks = [
-                actor.train.remote(Roster(index, addresses), work, told)
+                actor.train.remote(Roster(index, addresses), work, _passed_on())
                 for index, actor in enumerate(self.actors)
             ]
             try:
@@ -245,3 +244,9 @@ def _with_places(work: Work) -> Work:
         folder = runfolder.default(str(name), work.get("recipe") or DEFAULT_RECIPE)
         work["out"] = str(folder.resolve())
     return work
+
+
+def _passed_on() -> dict[str, str]:
+    """What of the environment a worker needs, which may be in another folder."""
+    stated = os.environ.get(DATA_DIR_VARIABLE)
+    return {DATA_DIR_VARIABLE: str(Path(stated).resolve())} if stated else {}
