@@ -81,7 +81,8 @@ def _paragraphs(found: Figures, folder: Path) -> list[str]:
         if figures := _read(folder / f"{name}.json"):
             where = here if name in OF_ANY_MACHINE else machine.named(figures["machine"])
             told.setdefault(where, []).append(_dated(sentence(figures), figures, found))
-    notes = " ".join(f"{mark} {ground}." for ground, mark in _marks(found).items())
+    marks = _marks(found).items()
+    notes = " ".join(f"{mark} {ground[0].upper()}{ground[1:]}." for ground, mark in marks)
     paragraphs = (
         " ".join(sentences if where == here else [f"On {where}:", *sentences])
         for where, sentences in told.items()

@@ -119,7 +119,7 @@ def test_a_recipe_measured_beside_another_run_of_the_tutorial_tells_its_time(
     fast, accurate = tables.measured(tmp_path).splitlines()[4:6]
     assert "¹" not in fast
     assert "215,194 parameters¹ |" in accurate
-    assert "\n\n¹ the tutorial took 166.5 s.\n\n" in tables.measured(tmp_path)
+    assert "\n\n¹ The tutorial took 166.5 s.\n\n" in tables.measured(tmp_path)
 
 
 def test_a_sentence_of_another_day_says_so(folder: Path) -> None:
