@@ -75,6 +75,22 @@ def test_the_borders_of_the_batch_sizes_lose_no_row(
     np.testing.assert_allclose(found, one_by_one[len(many) - n :], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("n", [63, 64, 65, 128, 192, 600])
+def test_where_there_are_many_larger_shares_lose_no_row_either(
+    tiny_bundle: Bundle,
+    many: NDArray[np.uint8],
+    one_by_one: NDArray[np.float32],
+    threads_given: list[tuple[int, int]],
+    n: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(litert, "MANY", 64)  # images for each of three cores
+    found = prediction.load(tiny_bundle.folder).predict_proba(many[:n])
+    np.testing.assert_allclose(found, one_by_one[:n], rtol=0, atol=1e-6)
+    assert ((litert.LARGE_SHARE, 1) in threads_given) == (n >= 192)
+    assert ((litert.SHARE, 1) in threads_given) == (n < 192)
+
+
 @pytest.mark.parametrize("cores", [1, 2, 5])
 def test_any_number_of_cores_gives_the_same_answers(
     tiny_bundle: Bundle,

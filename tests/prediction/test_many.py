@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from deepmnist import bundle
 from deepmnist.cluster.scoring import Scorer, model_of
-from deepmnist.prediction import LiteRTPredictor, many, runners, translation
+from deepmnist.prediction import LiteRTPredictor, litert, many, runners, translation
 
 ENDLESS = 10**9  # images, long work for any model
 IMAGES = np.random.default_rng(0).integers(0, 256, (101, 28, 28)).astype(np.uint8)
@@ -25,7 +26,7 @@ def predictor(expected: int | None = None) -> LiteRTPredictor:
 
 def runtimes(made: LiteRTPredictor) -> set[str]:
     """Which runtimes share many images out."""
-    return {type(each).__name__ for each in made._sharers}
+    return {type(each).__name__ for each in itertools.chain(*made._sharers.values())}
 
 
 def test_work_is_long_by_images_and_by_the_model() -> None:
@@ -33,10 +34,15 @@ def test_work_is_long_by_images_and_by_the_model() -> None:
     assert not many.is_long(199_999, bytes(1_000_000))
 
 
-def test_long_work_is_onnx_runtimes_and_answered_alike() -> None:
+@pytest.mark.parametrize("share", [litert.SHARE, litert.LARGE_SHARE])
+def test_long_work_is_onnx_runtimes_and_answered_alike(
+    share: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "MANY", 1 if share == litert.LARGE_SHARE else len(IMAGES))
     few, long = predictor(), predictor(ENDLESS)
     wanted, found = few.scores(IMAGES), long.scores(IMAGES)
     assert (runtimes(few), runtimes(long)) == ({"_Runner"}, {"_Session"})
+    assert [*few._sharers] == [*long._sharers] == [share]
     np.testing.assert_allclose(found.probabilities, wanted.probabilities, rtol=0, atol=5e-6)
     np.testing.assert_allclose(found.single, wanted.single, rtol=0, atol=5e-6)
 

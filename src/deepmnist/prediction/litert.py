@@ -30,6 +30,8 @@ from deepmnist.prediction.translation import DAMAGE
 from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
+LARGE_SHARE = 64  # the same where there are many, so that less is spent between two shares
+MANY = 2_048  # images for each core; with fewer, a core without a last share would wait too long
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
 # What exports are made of. Of one graph alone: control flow would need others to go to.
@@ -41,7 +43,7 @@ ARITHMETIC = """
     SELECT_V2 SHAPE SIGN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM
     TOPK_V2 TRANSPOSE UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM
 """
-SPLIT_BYTES = 1_000_000  # images times the model's bytes, a gauge of work, that all cores may share
+SPLIT_BYTES = 400_000  # images times the model's bytes, a gauge of work, that all cores may share
 
 
 class LiteRTPredictor(ModelPredictor):
@@ -67,41 +69,45 @@ class LiteRTPredictor(ModelPredictor):
         self._cores = cores or usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
         self._expected = expected
-        self._sharers: list[Runner] = []
-        self._prepared_for_many = False
+        self._sharers: dict[int, list[Runner]] = {}  # by the size of a share
+        self._prepared_for_many: set[int] = set()  # those sizes
         self._rest: dict[int, Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
-        shares = len(images) // SHARE
+        size = LARGE_SHARE if len(images) >= MANY * self._cores else SHARE
+        shares = len(images) // size
         if shares:
-            self._answer_shares(shares, images, into)
-        self._answer_rest(shares * SHARE, images, into)
+            self._answer_shares(size, shares, images, into)
+        self._answer_rest(shares * size, images, into)
 
     def _answer_shares(
         self,
+        size: int,
         shares: int,
         images: NDArray[np.uint8 | np.floating],
         into: Scores,
     ) -> None:
         """Let each core take the next share, until all are taken: a core held up takes fewer."""
-        self._make_sharers(shares, len(images))
-        starts = iter(range(0, shares * SHARE, SHARE))
+        sharers = self._made_sharers(size, shares, len(images))
+        starts = iter(range(0, shares * size, size))
 
         def work(runner: Runner) -> None:
             for start in starts:  # one iterator for all, so that no share is taken twice
-                rows = slice(start, start + SHARE)
+                rows = slice(start, start + size)
                 runner.answer(images[rows], into, rows)
 
-        list(self._pool.map(work, self._sharers))  # list: raises here what a thread raised
+        list(self._pool.map(work, sharers))  # list: raises here what a thread raised
 
-    def _make_sharers(self, shares: int, images: int) -> None:
-        while len(self._sharers) < min(self._cores, shares):
-            self._sharers.append(self._runner(SHARE, threads=1))
-        if self._is_long(images) and not self._prepared_for_many:
-            self._prepared_for_many = True
-            classes, held_to = len(self.class_names), self._sharers[0]
-            found = many.runners(self._runtime, SHARE, classes, self._cores, 1, held_to)
-            self._sharers = found or self._sharers
+    def _made_sharers(self, size: int, shares: int, images: int) -> list[Runner]:
+        sharers = self._sharers.setdefault(size, [])
+        while len(sharers) < min(self._cores, shares):
+            sharers.append(self._runner(size, threads=1))
+        if self._is_long(images) and size not in self._prepared_for_many:
+            self._prepared_for_many.add(size)
+            classes = len(self.class_names)
+            found = many.runners(self._runtime, size, classes, self._cores, 1, sharers[0])
+            self._sharers[size] = [*found] or sharers
+        return self._sharers[size]
 
     def _answer_rest(
         self,
