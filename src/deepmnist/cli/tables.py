@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from deepmnist.evaluation import Report
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from deepmnist.sweeping.job import Swept
 
 SHOWN_MISTAKES = 10
+SHOWN_CONFUSIONS = 10
+UNBOUNDED = 100_000  # characters, more than any matrix of 256 classes is wide
 SHOWN_TRIALS = 5
 
 
@@ -23,7 +26,8 @@ def print_report(report: Report, model: str) -> None:
     console.print(f"{model} on {report.dataset_name}: {report.n:,} images")
     console.print(_headline(report))
     console.print(_classes(report))
-    console.print(_confusion(report))
+    matrix = _confusion(report)
+    console.print(matrix if _fits(matrix, console) else _confusions(report))
     if report.mistakes:
         console.print(_mistakes(report))
 
@@ -58,6 +62,22 @@ def _confusion(report: Report) -> Table:
         table.add_column(name, justify="right")
     for name, row in zip(report.class_names, report.confusion, strict=True):
         table.add_row(name, *(str(count) if count else "." for count in row))
+    return table
+
+
+def _fits(table: Table, console: Console) -> bool:
+    """Whether all its columns can be read."""
+    unbounded = console.options.update(max_width=UNBOUNDED)
+    return Measurement.get(console, unbounded, table).maximum <= console.width
+
+
+def _confusions(report: Report) -> Table:
+    """What the matrix holds beside its diagonal, for a terminal too narrow for it."""
+    table = Table(title="Most frequent confusions", title_justify="left")
+    for name in ("true", "predicted", "images"):
+        table.add_column(name, justify="right")
+    for true, predicted, count in report.confusions()[:SHOWN_CONFUSIONS]:
+        table.add_row(report.class_names[true], report.class_names[predicted], str(count))
     return table
 
 
