@@ -54,9 +54,10 @@ def test_memory_of_a_mapped_file_is_told_apart_from_the_process_s_own(tmp_path: 
 def test_growth_is_of_the_slowest_larger_size_over_the_smallest() -> None:
     times = {"npy": [20.0, 18.0, 19.0], "shards": [20.0, 23.0, 21.0]}
     runs = [
-        {"layout": layout, "microseconds_per_image": each}
+        {"layout": layout, "images": 10**place, "microseconds_per_image": each}
         for layout, found in times.items()
-        for each in found
+        for place, each in enumerate(found)
     ]
     assert scale.growth(runs) == pytest.approx({"npy": -0.05, "shards": 0.15})
+    assert scale.growth(runs[::-1]) == scale.growth(runs)
     assert scale.growth(runs[::3]) == {"npy": 0, "shards": 0}
