@@ -51,11 +51,18 @@ def alone(folder: Path) -> Iterator[None]:
 
 def published(seed: int, folder: Path) -> dict[str, Any]:
     """What benchmarks/tutorial_v1.py prints for `seed`: seconds and test result."""
-    mark = fingerprint.of(seed, ["benchmarks.tutorial_v1"], fingerprint.BESIDE_TRAINING)
-    path = folder / f"published-{seed}-{time.strftime('%Y-%m-%d')}-{mark}.json"
+    day = time.strftime("%Y-%m-%d")
+
+    def place() -> Path:
+        mark = fingerprint.of(seed, ["benchmarks.tutorial_v1"], fingerprint.BESIDE_TRAINING)
+        return folder / f"published-{seed}-{day}-{mark}.json"
+
+    path = place()
     if not path.exists():
         command = [sys.executable, "-m", "benchmarks.tutorial_v1", "--seed", str(seed)]
-        atomic.write(path, _run(command).splitlines()[-1])
+        told = _run(command).splitlines()[-1]
+        _check_still(path, place())
+        atomic.write(path, told)
     return json.loads(path.read_bytes())
 
 
@@ -65,9 +72,10 @@ def trained(recipe: str, seed: int, folder: Path) -> runfolder.Result:
     if not finished(out):
         begun = (out / runfolder.RECORD).exists()
         _run(TRAIN + (["--resume", str(out)] if begun else _begin(recipe, seed, out, folder)))
+    _check_still(out, run_folder(recipe, seed, folder))
     result = runfolder.read_result(out)
-    if result is None or out != run_folder(recipe, seed, folder):
-        raise SystemExit(f"error: the code changed while {out} was measured; start again")
+    if result is None:
+        raise SystemExit(f"error: {out} ended without a result; remove it and start again")
     return result
 
 
@@ -86,14 +94,24 @@ def measured(name: str, options: Sequence[str], folder: Path) -> Path:
     """benchmarks/results/NAME.json, as `python -m benchmarks.NAME` wrote it."""
     every = [asdict(config) for config in recipes.RECIPES.values()]
     modules = [f"benchmarks.{name}", "deepmnist.cli", "deepmnist.runs"]
-    kept = folder / f"{name}-{fingerprint.of([options, every], modules)}.json"
-    path = results.FOLDER / f"{name}.json"
+
+    def place() -> Path:
+        return folder / f"{name}-{fingerprint.of([options, every], modules)}.json"
+
+    kept, path = place(), results.FOLDER / f"{name}.json"
     if kept.exists():
         atomic.write(path, kept.read_bytes())
     else:
         _run([sys.executable, "-m", f"benchmarks.{name}", *options], shown=True)
+        _check_still(kept, place())
         atomic.write(kept, path.read_bytes())
     return path
+
+
+def _check_still(place: Path, now: Path) -> None:
+    """The end of all where what was measured is no longer what lies here: its place has changed."""
+    if now != place:
+        raise SystemExit(f"error: the code changed while {place} was measured; start again")
 
 
 def _begin(recipe: str, seed: int, out: Path, folder: Path) -> list[str]:

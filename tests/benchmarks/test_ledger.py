@@ -6,7 +6,9 @@ import fcntl
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,22 @@ def test_code_that_changes_during_a_run_spoils_it(
     monkeypatch.setattr(fingerprint, "of_recipe", lambda config: next(marks))
     with pytest.raises(SystemExit, match=r"error: the code changed while .*fast-0-before was"):
         ledger.trained("fast", 0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "measure", [partial(ledger.published, 0), partial(ledger.measured, "plan", [])]
+)
+def test_what_is_measured_while_the_code_changes_is_not_kept(
+    measure: Callable[[Path], Any],
+    tmp_path: Path,
+    children: Children,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    marks = iter(["before", "after"])
+    monkeypatch.setattr(fingerprint, "of", lambda *asked: next(marks))
+    with pytest.raises(SystemExit, match=r"error: the code changed while .*-before.json was"):
+        measure(tmp_path)
+    assert not [*tmp_path.glob("*.json")]
 
 
 @pytest.mark.parametrize("measured", [True, False])
