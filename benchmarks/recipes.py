@@ -4,7 +4,8 @@
 
 Every run is its own process, as `deepmnist train` is, so tracing and compiling count each time. The
 tutorial as published (benchmarks/tutorial_v1.py) and the recipes take turns seed by seed, so that a
-busy minute of a shared machine falls on all of them. All seeds are reported; none decides anything.
+busy minute of a shared machine falls on all of them; a share is of the tutorial's median, which one
+disturbed run does not lengthen. All seeds are reported; none decides anything.
 Killed at any moment, it goes on where it was: ledger.py says what is kept, and where.
 
 recipes.json holds a record a recipe, each with its day, its machine, its versions and the baseline
@@ -14,6 +15,7 @@ it was measured beside. Those measured now replace theirs; the others stay as th
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -77,9 +79,11 @@ def measure(seeds: Mapping[str, int], baseline: int, folder: Path) -> Path:
             if seed < seeds[name]:
                 runs[name].append(ledger.trained(name, seed, folder))
                 _tell(name, seed, asdict(runs[name][-1]))
+    seconds = [run["train_seconds"] for run in published]
     yardstick = {
+        "date": time.strftime("%Y-%m-%d"),
         "test_accuracy": results.spread([run["test_correct"] / run["test_n"] for run in published]),
-        "train_seconds": results.spread([run["train_seconds"] for run in published]),
+        "train_seconds": {**results.spread(seconds), "median": statistics.median(seconds)},
     }
     now = {name: {**_figures(found), **_standing(found, yardstick)} for name, found in runs.items()}
     _print({**now, "the tutorial as published": yardstick})
@@ -126,7 +130,7 @@ def _figures(found: list[runfolder.Result]) -> dict[str, Any]:
 
 def _standing(found: list[runfolder.Result], yardstick: dict[str, Any]) -> dict[str, Any]:
     """A recipe's time beside the tutorial's; with its teacher's where it has one."""
-    tutorial = yardstick["train_seconds"]["mean"]
+    tutorial = yardstick["train_seconds"]["median"]
     own = results.spread([result.train_seconds for result in found])["mean"]
     standing = {"baseline": yardstick, "share_of_tutorial_time": own / tutorial}
     teachers = [result.teacher_train_seconds for result in found]

@@ -38,8 +38,8 @@ BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
 TRAINING = (
-    "Training time holds building, tracing and compiling; its share is of the tutorial's, taken "
-    "beside it on the same machine."
+    "Training time holds building, tracing and compiling; its share is of the tutorial's median, "
+    "taken beside it on the same machine."
 )
 MARKS = "¹²³⁴⁵⁶⁷⁸⁹"  # of notes under the table, of which there are never more than recipes
 
@@ -176,9 +176,11 @@ def _elsewhere(values: Figures, figures: Figures) -> str:
 
 
 def _beside(figures: Figures) -> tuple[str, ...]:
-    """The tutorial's time in the same run: nothing where it is not known."""
+    """The tutorial's time beside it, and its day where that is another; nothing if not known."""
     if baseline := figures.get("baseline"):
-        return (f"the tutorial took {baseline['train_seconds']['mean']:,.1f} s",)
+        day = baseline.get("date", figures["date"])
+        later = "" if day == figures["date"] else f" on {day}"
+        return (f"the tutorial took {baseline['train_seconds']['median']:,.1f} s{later}",)
     return ("",)
 
 
@@ -196,7 +198,8 @@ def _row(label: str, values: Figures) -> tuple[str, ...]:
 
 
 def _seconds(values: Figures) -> str:
-    own, teacher = values["train_seconds"]["mean"], values.get("teacher_train_seconds")
+    times, teacher = values["train_seconds"], values.get("teacher_train_seconds")
+    own = times.get("median", times["mean"])  # the tutorial's, which shares are of
     return f"{own:,.1f} s" + (f", its teacher {teacher['mean']:,.1f} s" if teacher else "")
 
 
@@ -220,7 +223,8 @@ def _startup(figures: Figures) -> str:
 def _kills(figures: Figures) -> str:
     return (
         f"Of {figures['times']} runs killed with `kill -9` at random moments, {figures['kills']} "
-        f"times in all, and resumed, {figures['equal']} ended with the same weights, bit for bit."
+        f"times in all, and resumed, {figures['resumed_midway']} times from the middle of the "
+        f"steps, {figures['equal']} ended with the same weights, bit for bit."
     )
 
 

@@ -88,6 +88,21 @@ def test_a_recipe_s_record_holds_every_seed(tmp_path: Path, turns: list[str]) ->
     assert "teacher_train_seconds" not in fast
 
 
+def test_a_share_is_of_the_tutorial_s_median_and_one_disturbed_run_flatters_none(
+    tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = ledger.published
+
+    def disturbed_first(seed: int, folder: Path) -> dict[str, Any]:
+        told = published(seed, folder)
+        return told if seed else {**told, "train_seconds": 300.0}
+
+    monkeypatch.setattr(ledger, "published", disturbed_first)
+    found = measure(tmp_path, baseline=3, fast=3)
+    assert found["baseline"]["train_seconds"]["mean"] == pytest.approx(500 / 3)
+    assert found["recipes"]["fast"]["share_of_tutorial_time"] == pytest.approx(0.02)
+
+
 def test_a_teacher_s_time_is_told_beside_its_pupil_s(
     tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

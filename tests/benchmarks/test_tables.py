@@ -12,6 +12,11 @@ MACHINE = {"processor": "Abacus", "cores": 2, "system": "Linux x86_64"}
 VERSIONS = {"python": "3.11.7", "tensorflow-cpu": "2.21.0"}
 
 
+def timed(seconds: float) -> dict[str, Any]:
+    """The tutorial's, of one run."""
+    return {**spread(seconds, None, 1), "median": seconds}
+
+
 def spread(mean: float, sd: float | None, n: int) -> dict[str, Any]:
     return {"n": n, "mean": mean, "sd": sd, "min": mean, "max": mean}
 
@@ -60,7 +65,7 @@ def test_recipes_added_later_are_rows_in_their_order_and_the_baseline_is_last(
     tmp_path: Path,
 ) -> None:
     recipes = {"accurate": recipe(0.9965, 200.0), "tiny": recipe(0.9945, 1_234.0)}
-    baseline = {"test_accuracy": spread(0.9866, None, 1), "train_seconds": spread(239.0, None, 1)}
+    baseline = {"test_accuracy": spread(0.9866, None, 1), "train_seconds": timed(239.0)}
     write(tmp_path, "recipes", recipes=recipes, baseline=baseline)
     rows = [line for line in tables.measured(tmp_path).splitlines() if line.startswith("|")]
     assert ["accurate" in rows[2], "tiny" in rows[3]] == [True, True]
@@ -108,29 +113,33 @@ def test_recipes_of_another_machine_share_a_note_that_names_it(tmp_path: Path) -
 def test_a_recipe_measured_beside_another_run_of_the_tutorial_tells_its_time(
     tmp_path: Path,
 ) -> None:
-    def baseline(seconds: float) -> dict[str, Any]:
-        return {"test_accuracy": spread(0.9866, None, 1), "train_seconds": spread(seconds, None, 1)}
+    def baseline(seconds: float, **day: str) -> dict[str, Any]:
+        accuracy = spread(0.9866, None, 1)
+        return {"test_accuracy": accuracy, "train_seconds": timed(seconds), **day}
 
     recipes = {
         "fast": recipe(0.99, 1.0, baseline=baseline(170.0)),
         "accurate": recipe(0.9965, 200.0, baseline=baseline(166.54)),
+        "tiny": recipe(0.9965, 200.0, baseline=baseline(166.54, date="2001-02-03")),
     }
     write(tmp_path, "recipes", recipes=recipes, baseline=baseline(170.0))
-    fast, accurate = tables.measured(tmp_path).splitlines()[4:6]
+    fast, accurate, tiny = tables.measured(tmp_path).splitlines()[4:7]
     assert "¹" not in fast
     assert "215,194 parameters¹ |" in accurate
-    assert "\n\n¹ The tutorial took 166.5 s.\n\n" in tables.measured(tmp_path)
+    assert "215,194 parameters² |" in tiny
+    told = "\n\n¹ The tutorial took 166.5 s. ² The tutorial took 166.5 s on 2001-02-03.\n\n"
+    assert told in tables.measured(tmp_path)
 
 
 def test_a_sentence_of_another_day_says_so(folder: Path) -> None:
-    write(folder, "kills", times=20, kills=48, equal=19, date="2026-11-20")
+    write(folder, "kills", times=20, kills=48, resumed_midway=21, equal=19, date="2026-11-20")
     told = " ".join(tables.measured(folder).split())
     assert "ended with the same weights, bit for bit (2026-11-20)." in told
 
 
 def test_sentences_of_another_machine_are_a_paragraph_of_their_own(folder: Path) -> None:
     other = {"processor": "Slide rule", "vectors": "none", "cores": 2}
-    write(folder, "kills", times=20, kills=48, equal=19, machine=other)
+    write(folder, "kills", times=20, kills=48, resumed_midway=21, equal=19, machine=other)
     write(folder, "limits", recipes={"fast": {"share_of_peak": 0.414}}, machine=other)
     _, here, there = tables.measured(folder).rsplit("\n\n", 2)
     assert here.startswith("Training time holds")
@@ -140,8 +149,8 @@ def test_sentences_of_another_machine_are_a_paragraph_of_their_own(folder: Path)
 
 def test_a_measurement_not_made_leaves_no_sentence(folder: Path) -> None:
     assert tables.measured(folder).endswith(
-        "\n\nTraining time holds building, tracing and compiling; its share is of the tutorial's, "
-        "taken beside it\non the same machine.\n"
+        "\n\nTraining time holds building, tracing and compiling; its share is of the tutorial's "
+        "median, taken\nbeside it on the same machine.\n"
     )
 
 
@@ -183,7 +192,7 @@ def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
         predict_one_png={"median_seconds": 0.318},
         train={"outside_training_seconds": 6.106},
     )
-    write(folder, "kills", times=20, kills=48, equal=19)
+    write(folder, "kills", times=20, kills=48, resumed_midway=21, equal=19)
     write(
         folder, "limits", recipes={"fast": {"share_of_peak": 0.414}, "tiny": {"share_of_peak": 0.1}}
     )
@@ -202,7 +211,8 @@ def test_each_measurement_made_adds_its_sentence(folder: Path) -> None:
     for sentence in (
         "takes 6.1 s more",
         "`deepmnist --help` takes 0.10 s, and `deepmnist predict one.png`, all of it, 0.32 s.",
-        "Of 20 runs killed with `kill -9` at random moments, 48 times in all, and resumed, 19",
+        "Of 20 runs killed with `kill -9` at random moments, 48 times in all, and resumed, 21 "
+        "times from the middle of the steps, 19 ended",
         "a training step reaches: `fast` 41 %, `tiny` 10 %.",
         "`fast` on 60,000, 6,000,000 memory-mapped images takes 52, 54 µs an image and at most 1"
         ".00 GiB; in shards 50 µs and 0.50 GiB.",
