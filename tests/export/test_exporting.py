@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
-from deepmnist.errors import BundleError, ConfigError, DataError, ParityError, StorageError
+from deepmnist.errors import (
+    BundleError,
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    ParityError,
+    StorageError,
+)
 from deepmnist.export import evidence, exporting, litert, parity
 from deepmnist.export.exporting import FORMATS, export
 
@@ -153,6 +161,17 @@ def test_what_cannot_be_had_is_refused_at_once(tmp_path: Path, out, options, mes
     with pytest.raises(ConfigError, match=message) as caught:
         export(tmp_path / out, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["onnx", "tf2onnx", "onnxruntime"])
+def test_what_onnx_needs_is_named_by_the_extra_that_brings_it_before_a_model_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtraError, match=r"exporting to onnx needs the extra 'export'"):
+        export(tmp_path / "m.onnx", "onnx", model="none")
+    with pytest.raises(BundleError, match="none does not exist"):  # others need none of it
+        export(tmp_path / "m.tflite", "litert", model="none")
 
 
 @pytest.mark.parametrize("there", ["m.onnx", "m.onnx.parity.json"])
