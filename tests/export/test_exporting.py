@@ -209,6 +209,33 @@ def test_a_model_that_is_no_bundle_is_refused(tmp_path: Path, exported) -> None:
         export(tmp_path / "again.onnx", "onnx", model=exported("saved_model").path)
 
 
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (["a"], "classifier", "has 1 different names for 1 classes; an exported file names 2 to"),
+        (["a", "a"], "classifier", "has 1 different names for 2 classes"),
+        (["a", "b" * 101], "classifier", "has a class 'bbb.* of 101 characters; .* 1 to 100 char"),
+        (["a", "\x1b[31m"], "classifier", r"has a class '\\x1b\[31m' of 5 characters"),
+        (["a", "b"], "reader", "tells 2 classes apart; a reader tells 10"),
+        ([*"abcdefghi"], "reader", "tells 9 classes apart; a reader tells 10"),
+    ],
+)
+def test_a_model_that_no_file_can_hold_is_refused_by_its_own_name_before_its_net_is_read(
+    knowing: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names, kind, message
+) -> None:
+    def fill(folder: Path) -> None:
+        for path in (knowing.runtime, knowing.weights):
+            shutil.copy(path, folder / path.name)
+
+    manifest = msgspec.structs.replace(knowing.manifest, class_names=names)
+    told = bundle.save(tmp_path / "bundle", manifest, fill)
+    monkeypatch.setattr(exporting.weights, "read", None)
+    with pytest.raises(BundleError, match=message) as caught:
+        export(tmp_path / "m.tflite", "litert", model=told.folder, kind=kind)
+    assert str(caught.value).startswith(f"{told.folder} ")
+    assert str(caught.value).isprintable()
+
+
 def test_without_its_data_a_model_is_held_to_the_embedded_digits_and_that_is_said(
     tmp_path: Path, tiny_bundle: Bundle
 ) -> None:

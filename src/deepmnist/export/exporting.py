@@ -99,6 +99,7 @@ def export(
     how = checked(out, format, precision, kind)
     opened = bundle.load(model)
     manifest = opened.manifest
+    metadata.check_model(manifest, kind, str(opened.folder))
     net = weights.read(opened, [len(manifest.class_names), len(manifest.class_names) + 1])
     told = metadata.of(
         manifest, kind, precision, machine.versions(), manifest.files[bundle.WEIGHTS].sha256
