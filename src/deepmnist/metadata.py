@@ -18,10 +18,12 @@ KEY = "deepmnist"  # its name within a file
 SCHEMA_VERSION = 1
 MAX_BYTES = 100_000
 MAX_CLASSES = 1_000
+MAX_NAME = 100  # characters of a class's name
+READER_CLASSES = 10
 
 Kind = Literal["classifier", "reader"]
 Precision = Literal["float32", "float16", "int8"]
-ClassName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+ClassName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 ClassNames = Annotated[list[ClassName], msgspec.Meta(min_length=2, max_length=MAX_CLASSES)]
 
 
@@ -59,6 +61,28 @@ def of(manifest: Manifest, kind: Kind, precision: Precision, versions: dict[str,
 def encoded(metadata: Metadata) -> bytes:
     """As JSON."""
     return msgspec.json.encode(metadata)
+
+
+def check_model(manifest: Manifest, kind: Kind, name: str) -> None:
+    """BundleError, before time is spent, for a model whose file would be refused when opened."""
+    names = manifest.class_names
+    if kind == "reader" and len(names) != READER_CLASSES:
+        raise BundleError(
+            f"{name} tells {len(names)} classes apart; a reader tells {READER_CLASSES}, the "
+            "digits: export it as a classifier"
+        )
+    if not 2 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
+        raise BundleError(
+            f"{name} has {len(set(names))} different names for {len(names)} classes; an exported "
+            f"file names 2 to {MAX_CLASSES:,}, each once: train a model on such classes"
+        )
+    for each in names:
+        if not (1 <= len(each) <= MAX_NAME and each.isprintable()):
+            shown = f"{ascii(each)[:40]} of {len(each):,} characters"
+            raise BundleError(
+                f"{name} has a class {shown}; in an exported file a class's name has 1 to "
+                f"{MAX_NAME} characters, all printable: rename the class and train anew"
+            )
 
 
 class _Version(msgspec.Struct):

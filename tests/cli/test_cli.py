@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -295,6 +296,36 @@ def test_evaluate_of_its_own_set_without_test_part_counts_what_training_held_out
             status, out, _ = deepmnist("evaluate", "--model", model, *given, "--json")
             assert status == 0
             assert json.loads(out)["n"] == 20
+
+
+def test_evaluate_measures_on_what_was_learnt_or_says_that_it_does_not(deepmnist, tmp_path) -> None:
+    def put(folder: Path, seed: int) -> None:
+        images = np.random.default_rng(seed).integers(0, 256, (200, 28, 28)).astype(np.uint8)
+        folder.mkdir(parents=True)
+        np.save(folder / "train_images.npy", images)
+        np.save(folder / "train_labels.npy", np.arange(200, dtype=np.uint8) % 10)
+
+    put(tmp_path / "data" / "digits", 0)  # named as one that comes with scikit-learn
+    options = "--steps", "1", "--batch-size", "8", "--out", "run"
+    assert deepmnist("train", "--dataset", "data/digits", *options)[0] == 0
+    evaluate = "evaluate", "--model", "run", "--json"
+    assert deepmnist(*evaluate) == (
+        2,
+        "",
+        "error: run/bundle was trained on './digits', which is not here; give it, or another data "
+        "set, with --dataset\n",
+    )
+    put(tmp_path / "digits", 1)
+    status, out, errors = deepmnist(*evaluate)
+    assert (status, json.loads(out)["n"]) == (0, 200)
+    assert errors == (
+        "warning: ./digits here is not the set that run/bundle was trained on, but another of that "
+        "name; give the one to measure on with --dataset\n"
+    )
+    shutil.rmtree(tmp_path / "digits")
+    put(tmp_path / "digits", 0)
+    status, out, errors = deepmnist(*evaluate)
+    assert (status, json.loads(out)["n"], errors) == (0, 20, "")
 
 
 def test_evaluate_prints_its_tables(deepmnist, tiny_bundle) -> None:

@@ -96,8 +96,18 @@ def test_web_without_what_runs_it_is_one_line_and_leaves_nothing(deepmnist, monk
     assert not Path("site").exists()
 
 
-def test_web_has_one_precision_and_one_kind(deepmnist) -> None:
-    options = ("--format", "web", "--precision", "float16", "--out", "site")
-    status, _, errors = deepmnist("export", *options)
-    assert status == 2
-    assert "leave --precision and --kind out" in errors
+@pytest.mark.parametrize(
+    "option", [("--precision", "float16"), ("--kind", "reader"), ("--data-dir", "."), ("--json",)]
+)
+def test_web_is_not_converted_or_compared_and_takes_no_option_for_that(deepmnist, option) -> None:
+    status, output, errors = deepmnist("export", "--format", "web", *option, "--out", "site")
+    assert (status, output) == (2, "")
+    assert "leave --precision, --kind, --data-dir and --json out" in errors
+    assert not Path("site").exists()
+
+
+def test_help_offers_no_exported_file_to_export_again(deepmnist) -> None:
+    status, output, _ = deepmnist("export", "--help")
+    assert status == 0
+    assert "Bundle or run folder;" in output
+    assert "exported file" not in output

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -142,6 +143,49 @@ def test_a_name_wins_over_a_folder_and_a_path_does_not(tmp_path, put, monkeypatc
     assert data.load("mnist", tmp_path / "data").train.images[0, 0, 0] == 6
     assert data.load("./mnist").train.images[0, 0, 0] == 5
     assert data.load(Path("mnist")).train.images[0, 0, 0] == 5
+
+
+def pictures(folder: Path) -> None:
+    for digit in "0123456789":
+        for part in ("train", "test"):
+            (folder / part / digit).mkdir(parents=True)
+            cv2.imwrite(str(folder / part / digit / "a.png"), np.zeros((28, 28), np.uint8))
+
+
+def arrays(folder: Path) -> None:
+    for part in ("train", "test"):
+        np.save(folder / f"{part}_images.npy", np.zeros((10, 28, 28), np.uint8))
+        np.save(folder / f"{part}_labels.npy", np.arange(10, dtype=np.uint8))
+
+
+def shards(folder: Path) -> None:
+    source = folder.with_name("source")
+    source.mkdir()
+    arrays(source)
+    folder.rmdir()
+    data.shard(source, folder)
+
+
+@pytest.mark.parametrize("fill", ["idx", arrays, pictures, shards])
+def test_a_folder_named_as_a_known_data_set_is_not_remembered_as_that(
+    tmp_path, put, monkeypatch, fill
+) -> None:
+    for name in ("digits", "pics"):
+        folder = tmp_path / name / name
+        folder.mkdir(parents=True)
+        (put if fill == "idx" else fill)(folder)
+    found = data.load(tmp_path / "digits" / "digits")
+    assert found.name == "./digits"
+    assert (found.train.name, found.test.name) == ("./digits/train", "./digits/test")
+    monkeypatch.chdir(tmp_path / "digits")
+    assert data.load(found.name).train.identity == found.train.identity
+    other = data.load(tmp_path / "pics" / "pics")
+    assert (other.name, other.train.name) == ("pics", "pics/train")
+
+
+def test_the_folder_that_one_is_in_has_a_name_to_load_it_by(tmp_path, put, monkeypatch) -> None:
+    monkeypatch.chdir(put(tmp_path))
+    assert data.load(data.load(".").name).train.identity == data.load(".").train.identity
 
 
 def test_a_path_with_a_test_part_keeps_it(tmp_path, put) -> None:

@@ -50,6 +50,15 @@ def test_the_validation_part_is_the_one_the_model_had(own_data: Path) -> None:
     assert rows(found.images) | rows(found.samples) <= rows(held_out.gather(slice(None)))
 
 
+def test_images_of_another_size_are_held_to_as_training_took_them(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (200, 20, 20)).astype(np.uint8)
+    np.savez(tmp_path / "small.npz", x_train=images, y_train=np.arange(200, dtype=np.uint8) % 10)
+    found = evidence.gathered(str(tmp_path / "small.npz"))
+    learnt = load(tmp_path / "small.npz", resize=True).training_part
+    assert found.name == "small.npz/train[validation]"
+    assert rows(found.images) <= rows(learnt.gather(slice(None)))
+
+
 def test_a_small_set_is_fitted_to_whole() -> None:
     found = evidence.gathered("digits")
     assert rows(found.samples) == rows(found.images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
-from deepmnist.errors import BundleError, ConfigError, DataError, ParityError, StorageError
+from deepmnist.errors import (
+    BundleError,
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    ParityError,
+    StorageError,
+)
 from deepmnist.export import evidence, exporting, litert, parity
 from deepmnist.export.exporting import FORMATS, export
 
@@ -155,6 +163,17 @@ def test_what_cannot_be_had_is_refused_at_once(tmp_path: Path, out, options, mes
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("missing", ["onnx", "tf2onnx", "onnxruntime"])
+def test_what_onnx_needs_is_named_by_the_extra_that_brings_it_before_a_model_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(MissingExtraError, match=r"exporting to onnx needs the extra 'export'"):
+        export(tmp_path / "m.onnx", "onnx", model="none")
+    with pytest.raises(BundleError, match="none does not exist"):  # others need none of it
+        export(tmp_path / "m.tflite", "litert", model="none")
+
+
 @pytest.mark.parametrize("there", ["m.onnx", "m.onnx.parity.json"])
 def test_nothing_is_written_over(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("mine")
@@ -188,6 +207,33 @@ def test_a_model_that_is_no_bundle_is_refused(tmp_path: Path, exported) -> None:
         export(tmp_path / "again.onnx", "onnx", model=exported("onnx").path)
     with pytest.raises(BundleError, match=r"holds no bundle\.json"):
         export(tmp_path / "again.onnx", "onnx", model=exported("saved_model").path)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (["a"], "classifier", "has 1 different names for 1 classes; an exported file names 2 to"),
+        (["a", "a"], "classifier", "has 1 different names for 2 classes"),
+        (["a", "b" * 101], "classifier", "has a class 'bbb.* of 101 characters; .* 1 to 100 char"),
+        (["a", "\x1b[31m"], "classifier", r"has a class '\\x1b\[31m' of 5 characters"),
+        (["a", "b"], "reader", "tells 2 classes apart; a reader tells 10"),
+        ([*"abcdefghi"], "reader", "tells 9 classes apart; a reader tells 10"),
+    ],
+)
+def test_a_model_that_no_file_can_hold_is_refused_by_its_own_name_before_its_net_is_read(
+    knowing: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names, kind, message
+) -> None:
+    def fill(folder: Path) -> None:
+        for path in (knowing.runtime, knowing.weights):
+            shutil.copy(path, folder / path.name)
+
+    manifest = msgspec.structs.replace(knowing.manifest, class_names=names)
+    told = bundle.save(tmp_path / "bundle", manifest, fill)
+    monkeypatch.setattr(exporting.weights, "read", None)
+    with pytest.raises(BundleError, match=message) as caught:
+        export(tmp_path / "m.tflite", "litert", model=told.folder, kind=kind)
+    assert str(caught.value).startswith(f"{told.folder} ")
+    assert str(caught.value).isprintable()
 
 
 def test_without_its_data_a_model_is_held_to_the_embedded_digits_and_that_is_said(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
+from deepmnist import model, recipes
 from deepmnist.bundle import Bundle
-from deepmnist.export import flatbuffer
+from deepmnist.export import flatbuffer, litert
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,15 @@ def test_layers_weights_are_in_half_and_no_longer_whole(file: bytes) -> None:
     assert sum(halved) < 0.6 * sum(sizes)
 
 
-def test_the_last_layer_is_found_by_its_width(file: bytes) -> None:
-    (name,) = flatbuffer.readouts(file, 10)
-    assert "logits" in name
-    assert flatbuffer.readouts(file, 500) == []
+def test_the_last_layer_is_found_by_its_width_with_all_that_follows(file: bytes) -> None:
+    first, *others = flatbuffer.head(file, 10)
+    assert "logits" in first
+    assert others[-1].endswith("PartitionedCall:0")  # the probabilities
+    assert flatbuffer.head(file, 500) == []
+
+
+@pytest.mark.parametrize("classes", [47, 48])
+def test_a_convolution_with_as_many_filters_as_classes_is_no_last_layer(classes: int) -> None:
+    net = model.build(recipes.configure("fast"), classes)  # 48 filters before the dense layers
+    first, *_ = flatbuffer.head(litert.convert(net, 1.0, 47), 47)
+    assert "logits" in first

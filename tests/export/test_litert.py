@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deepmnist import model, recipes
-from deepmnist.export import functions, litert
+from deepmnist.export import flatbuffer, functions, litert
 from deepmnist.prediction.litert import check
 from tests.nets import delivered
 
@@ -93,3 +93,32 @@ def test_a_net_that_knows_what_is_no_digit_tells_that_apart() -> None:
     none = tf.nn.softmax(logits).numpy()[:, 10]
     np.testing.assert_allclose(found["single"], 1 - none, atol=TOLERANCE)
     assert np.ptp(none) > 0.01
+
+
+@pytest.mark.parametrize("recipe", ["fast", "accurate"])
+def test_in_int8_layers_compute_in_8_bits_and_what_follows_the_last_does_not(recipe: str) -> None:
+    net = delivered(recipe, 10)
+    draws = np.random.default_rng(0)
+    for each in net.weights:  # or members would be alike, and made into one
+        each.assign(draws.normal(0, 0.1, each.shape) + (1 if "variance" in each.path else 0))
+    function = functions.classifier(net, TEMPERATURE)
+    head = flatbuffer.head(litert.converted(function), 10)
+    file = litert.quantised(function, draws.random((5, 28, 28), np.float32), head)
+    found = [(name, takes) for name, takes in operations(file) if "QUANTIZE" not in name]
+    layers = [takes for name, takes in found if name in ("CONV_2D", "FULLY_CONNECTED")]
+    last = max(i for i, (name, _) in enumerate(found) if name == "FULLY_CONNECTED")
+    ending = found[last:] + [each for each in found if each[0] == "LOG_SOFTMAX"]
+    nets = 2 if recipe == "accurate" else 1
+    assert layers.count("float32") == nets
+    assert layers.count("int8") == len(layers) - nets
+    assert {takes for _, takes in ending} == {"float32"}
+
+
+def operations(file: bytes) -> list[tuple[str, str]]:
+    """The name of each operation in a .tflite file, and of what type its first input is."""
+    interpreter = Interpreter(
+        model_content=file,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    types = {each["index"]: each["dtype"].__name__ for each in interpreter.get_tensor_details()}
+    return [(each["op_name"], types[each["inputs"][0]]) for each in interpreter._get_ops_details()]

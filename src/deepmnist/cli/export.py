@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from deepmnist.cli import heavy, models
-from deepmnist.cli.models import Model
+from deepmnist.cli.models import Bundle
 
 if TYPE_CHECKING:
     from deepmnist.export.exporting import Exported
@@ -46,7 +46,7 @@ def export(
         ExportFormat, Option("--format", help="web is the page to draw on, a folder of files.")
     ],
     out: Annotated[Path, Option(help="New file or folder.")],
-    model: Model = None,
+    model: Bundle = None,
     precision: Annotated[
         Precision, Option(help="float16 stores weights in half; int8 computes in 8 bits.")
     ] = Precision.float32,
@@ -61,10 +61,17 @@ def export(
 ) -> None:
     """Write a model for other runtimes, and hold it to the original's answers."""
     from deepmnist import atomic
+    from deepmnist.errors import ConfigError
 
     atomic.check_free(out)  # a slip is told before seconds are spent on loading TensorFlow
     if output is ExportFormat.web:
-        _write_page(models.path(model), precision, kind, out)
+        converted = precision is not Precision.float32 or kind is not Kind.classifier
+        if converted or data_dir is not None or as_json:
+            raise ConfigError(
+                "--format web takes the bundle's own file, float32, brings the preparation beside "
+                "it and compares nothing; leave --precision, --kind, --data-dir and --json out"
+            )
+        _write_page(models.path(model), out)
         return
     exporting = heavy.import_module("deepmnist.export.exporting", "exporting a model", "export")
     exported = exporting.export(
@@ -78,17 +85,11 @@ def export(
     print(json.dumps(exported.parity.to_dict(), indent=2) if as_json else _table(exported))
 
 
-def _write_page(model: Path, precision: Precision, kind: Kind, out: Path) -> None:
+def _write_page(model: Path, out: Path) -> None:
     """The page with the bundle's own file, which no TensorFlow is needed for."""
     from deepmnist import bundle, page
-    from deepmnist.errors import ConfigError
     from deepmnist.page import runtime
 
-    if precision is not Precision.float32 or kind is not Kind.classifier:
-        raise ConfigError(
-            "--format web takes the bundle's own file, float32, and brings the preparation beside "
-            "it; leave --precision and --kind out"
-        )
     runtime.fetch()  # as files there is no server to answer in its place
     page.write(bundle.load(model), out)
     print(f"{out}: try it with python -m http.server --directory {out}")

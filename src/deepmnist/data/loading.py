@@ -61,6 +61,9 @@ def load(
     large for that.
     Without labels, or with hold_out=False (there is a model already), all of it is the test part.
 
+    A corpus is named as it would be given again: a path's by its last part, "./mnist" where that is
+    a known name.
+
     resize: bring images that are not 28x28 there; without it they are a DataError. stream: leave
     pictures in Parquet until they are asked for, for who takes them in order and once.
     DataError for an unknown name, a missing path or unreadable files, DataNotFoundError where a
@@ -179,15 +182,25 @@ def _read_path(path: Path, resize: bool, stream: bool) -> Corpus:
 
 
 def _read_folder(path: Path, resize: bool, stream: bool) -> Corpus:
+    name = _called(path)
     if index.is_folder(path):
-        return index.read_folder(path)
+        return index.read_folder(path, name)
     if idx.is_folder(path):
-        return idx.read_folder(path, resize=resize)
+        return idx.read_folder(path, name=name, resize=resize)
     if arrays.is_folder(path):
-        return arrays.read_folder(path, resize=resize)
+        return arrays.read_folder(path, name=name, resize=resize)
     if parquet.is_folder(path):
-        return parquet.read_folder(path, resize=resize, stream=stream)
-    return folder.read_folder(path, resize=resize)
+        return parquet.read_folder(path, name, resize=resize, stream=stream)
+    return folder.read_folder(path, name, resize=resize)
+
+
+def _called(path: Path) -> str:
+    """The folder's own name; that of a known data set is "./digits", or it would be taken for it.
+
+    A file's name is none of a known data set's: it has an ending.
+    """
+    name = path.name or str(path)  # of "." the name is empty
+    return f"./{name}" if name in sources.SOURCES else name
 
 
 def _one_part(dataset: Dataset) -> Corpus:

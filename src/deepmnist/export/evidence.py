@@ -41,7 +41,7 @@ def gathered(
 ) -> Evidence:
     """What there is for a model trained on `dataset`, a known name or a path, with that share."""
     try:
-        training = load(dataset, data_dir, download=False).training_part
+        training = load(dataset, data_dir, resize=True, download=False).training_part
     except DataError as error:
         warnings.warn(
             f"the export is held to the small embedded digits, and int8 fitted to made pictures: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import keras
@@ -18,7 +19,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from deepmnist import atomic, bundle, machine, metadata, prediction, weights
-from deepmnist.errors import ConfigError, nearest
+from deepmnist.errors import ConfigError, MissingExtraError, nearest
 from deepmnist.export import evidence, functions, litert, parity, reading, saved_model
 from deepmnist.metadata import Kind, Metadata, Precision
 from deepmnist.prediction.graphs import GraphPredictor
@@ -42,6 +43,7 @@ class Format:
     suffix: str  # of the file's name; "" for a folder
     write: Callable[[Path, functions.Make, Metadata, NDArray[np.float32]], None]
     precisions: dict[Kind, tuple[Precision, ...]]
+    needs: tuple[str, ...] = ()  # packages that only the extra 'export' brings
 
 
 BOTH: tuple[Precision, ...] = ("float32", "float16")
@@ -49,7 +51,12 @@ ALL: tuple[Precision, ...] = (*BOTH, "int8")
 FORMATS = {
     "saved_model": Format("", saved_model.write, {"classifier": BOTH, "reader": BOTH}),
     "litert": Format(".tflite", litert.write, {"classifier": ALL, "reader": BOTH}),
-    "onnx": Format(".onnx", _write_onnx, {"classifier": ALL, "reader": BOTH}),
+    "onnx": Format(
+        ".onnx",
+        _write_onnx,
+        {"classifier": ALL, "reader": BOTH},
+        needs=("onnx", "onnxruntime", "tf2onnx"),
+    ),
 }
 
 
@@ -92,6 +99,7 @@ def export(
     how = checked(out, format, precision, kind)
     opened = bundle.load(model)
     manifest = opened.manifest
+    metadata.check_model(manifest, kind, str(opened.folder))
     net = weights.read(opened, [len(manifest.class_names), len(manifest.class_names) + 1])
     told = metadata.of(
         manifest, kind, precision, machine.versions(), manifest.files[bundle.WEIGHTS].sha256
@@ -115,7 +123,7 @@ def export(
 def checked(out: Path, format: str, precision: str, kind: str) -> Format:
     """The format, where such a file can be had and `out` is free for it.
 
-    ConfigError, StorageError: see `export`.
+    ConfigError, StorageError, MissingExtraError: see `export`.
     """
     if format not in FORMATS:
         raise ConfigError(f"format {format!r}: {nearest(format, FORMATS)}")
@@ -133,6 +141,8 @@ def checked(out: Path, format: str, precision: str, kind: str) -> Format:
         raise ConfigError(f"--out {out}: for {format} it must {needed}")
     for path in (out, _report(out)):
         atomic.check_free(path)
+    if not all(find_spec(package) for package in how.needs):
+        raise MissingExtraError(f"exporting to {format}", "export")
     return how
 
 

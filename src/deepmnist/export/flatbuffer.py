@@ -18,7 +18,8 @@ from deepmnist.prediction.litert import MAGIC
 
 ALIGNMENT = 16  # bytes
 WEIGHTS = 1  # the place of the weights among the inputs of a convolution or a dense layer
-LAYERS = (schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.FULLY_CONNECTED)
+DENSE = schema.BuiltinOperator.FULLY_CONNECTED
+LAYERS = (schema.BuiltinOperator.CONV_2D, DENSE)
 
 
 class _Builder(flatbuffers.Builder):
@@ -59,12 +60,24 @@ def halved(file: bytes) -> bytes:
     return _packed(model)
 
 
-def readouts(file: bytes, classes: int) -> list[str]:
-    """The names of what the last layers give: as many numbers as classes, or one more."""
+def head(file: bytes, classes: int) -> list[str]:
+    """The names of the logits, and of all that is computed from them.
+
+    Logits are what a dense layer gives as many of as there are classes, or one more. A convolution
+    may have as many filters, and gives none.
+    """
     model = _unpacked(file)
     graph = model.subgraphs[0]
-    ends = (graph.tensors[int(operator.outputs[0])] for operator in _layers(model, graph))
-    return [end.name.decode() for end in ends if int(end.shape[-1]) in (classes, classes + 1)]
+    found: dict[int, str] = {}
+    for operator in graph.operators:  # each after what it takes
+        if _is_readout(model, graph, operator, classes) or found.keys() & set(operator.inputs):
+            found |= {int(each): graph.tensors[each].name.decode() for each in operator.outputs}
+    return [*found.values()]
+
+
+def _is_readout(model: Any, graph: Any, operator: Any, classes: int) -> bool:
+    width = int(graph.tensors[operator.outputs[0]].shape[-1])
+    return _kind(model, operator) == DENSE and width in (classes, classes + 1)
 
 
 def _stored(model: Any, tensor: Any, values: np.ndarray) -> Any:
@@ -93,8 +106,11 @@ def _code(model: Any, operation: int) -> int:
 
 
 def _layers(model: Any, graph: Any) -> list[Any]:
-    kinds = [code.builtinCode for code in model.operatorCodes]
-    return [each for each in graph.operators if kinds[each.opcodeIndex] in LAYERS]
+    return [each for each in graph.operators if _kind(model, each) in LAYERS]
+
+
+def _kind(model: Any, operator: Any) -> int:
+    return int(model.operatorCodes[operator.opcodeIndex].builtinCode)
 
 
 def _unpacked(file: bytes) -> Any:

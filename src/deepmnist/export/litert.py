@@ -1,8 +1,8 @@
 """LiteRT: the file that the base install, a phone and a browser run.
 
 Builtin operations only, so that no runtime needs TensorFlow's own. In float16 the weights are
-stored in half and computed with in float32. In int8 all but the last layer and the softmax is
-quantised, as samples show its range: those two decide close calls, and weigh little.
+stored in half and computed with in float32. In int8 all but the last layer and what follows
+it is quantised, as samples show its range: those decide close calls, and weigh little.
 """
 
 from __future__ import annotations
@@ -21,19 +21,6 @@ from deepmnist import chatter
 from deepmnist.export import flatbuffer, functions
 from deepmnist.metadata import Metadata, encoded
 
-# What follows the last layer, in the nets there are.
-HEAD = (
-    "SOFTMAX",
-    "STRIDED_SLICE",
-    "SUB",
-    "LOG",
-    "EXP",
-    "SUM",
-    "REDUCE_MAX",
-    "CONCATENATION",
-    "PACK",
-)
-
 
 def write(
     path: Path, make: functions.Make, metadata: Metadata, samples: NDArray[np.float32]
@@ -47,8 +34,8 @@ def write(
     if metadata.precision == "float16":
         file = flatbuffer.halved(file)
     elif metadata.precision == "int8":
-        readouts = flatbuffer.readouts(file, len(metadata.class_names))
-        file = quantised(function, samples, readouts)
+        head = flatbuffer.head(file, len(metadata.class_names))
+        file = quantised(function, samples, head)
     path.write_bytes(flatbuffer.labelled(file, encoded(metadata)))
 
 
@@ -67,10 +54,8 @@ def converted(function: functions.Function) -> bytes:
         return bytes(_converter(function).convert())
 
 
-def quantised(
-    function: functions.Function, samples: NDArray[np.float32], readouts: list[str]
-) -> bytes:
-    """The same in int8, but for the HEAD and the tensors named `readouts`."""
+def quantised(function: functions.Function, samples: NDArray[np.float32], head: list[str]) -> bytes:
+    """The same in int8, but for what gives the tensors named `head`."""
 
     def fitted_to() -> Iterator[list[NDArray[np.float32]]]:
         yield from ([samples[i : i + 1]] for i in range(len(samples)))
@@ -78,9 +63,7 @@ def quantised(
     converter = _converter(function)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = fitted_to
-    left_out = tf.lite.experimental.QuantizationDebugOptions(
-        denylisted_ops=list(HEAD), denylisted_nodes=readouts
-    )
+    left_out = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=head)
     with chatter.dropped(), warnings.catch_warnings():
         # It makes an interpreter of TensorFlow's own, which says that it will be LiteRT's.
         warnings.filterwarnings("ignore", r"\s*Warning: tf.lite.Interpreter is deprecated")

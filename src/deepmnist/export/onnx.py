@@ -25,7 +25,8 @@ from deepmnist.export import functions
 from deepmnist.metadata import KEY, Metadata, encoded
 
 OPSET = 18  # the first that scatters the greatest of several
-LAYERS = ("Conv", "Gemm", "MatMul")
+DENSE = ("Gemm", "MatMul")
+LAYERS = ("Conv", *DENSE)
 WEIGHTS = 1  # the place of the weights among a layer's inputs
 SAMPLES = 50  # at a time
 
@@ -140,11 +141,12 @@ def quantised(
 
 
 def _readouts(model: onnx.ModelProto, classes: int) -> list[str]:
+    """The dense layers that give a number a class, or one more; a kernel may be as many wide."""
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in LAYERS
+        if node.op_type in DENSE
         and node.input[WEIGHTS] in held
         and held[node.input[WEIGHTS]].dims[-1] in (classes, classes + 1)
     ]
