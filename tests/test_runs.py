@@ -443,6 +443,14 @@ def unfinished(run: runfolder.Result, folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def test_resuming_a_recipe_s_least_steps_by_epochs_says_what_differs(tmp_path, finished) -> None:
+    own = json.loads((finished.folder / runfolder.RECORD).read_bytes())["config"]
+    config = {**own, "steps": None, "epochs": 4, "minimum_steps": 400}
+    folder = unfinished(finished, tmp_path / "run", config=config)
+    with pytest.raises(RunError, match=r"another configuration: minimum_steps 400 -> 0;"):
+        runs.resume(folder, corpus(), quiet=True, epochs=4)
+
+
 def test_a_run_that_another_command_has_is_left_as_it_is(tmp_path, finished) -> None:
     folder = unfinished(finished, tmp_path / "run")
     of_a_worker = folder / "members" / "01" / "checkpoints"

@@ -206,7 +206,8 @@ def _reload(folder: Path, record: RunRecord) -> Corpus:
 
 def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -> None:
     wanted = execution.with_precision(recipes.configure(**{"recipe": config.recipe, **asked}))
-    names = {*asked, "steps"} if "epochs" in asked else asked  # which stand in for each other
+    # steps stand in for epochs, and minimum_steps would outdo them
+    names = {*asked, "steps", "minimum_steps"} if "epochs" in asked else asked
     asked_fields = {name: getattr(wanted, name) for name in names}
     differing = recipes.difference(config, replace(config, **asked_fields))
     if differing:
