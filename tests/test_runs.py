@@ -372,6 +372,9 @@ def test_a_run_resumes_with_its_teacher_and_no_other(tmp_path, monkeypatch, fini
     moved = teacher.rename(tmp_path / "moved")
     with pytest.raises(RunError, match="is gone; say where it is now with --teacher"):
         runs.resume(tmp_path / "run", corpus(), quiet=True)
+    nothing = rf"--teacher {tmp_path}/mistyped: there is nothing there; .* was {teacher}"
+    with pytest.raises(RunError, match=nothing):
+        runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=tmp_path / "mistyped")
     with pytest.raises(RunError, match="was started with another teacher than"):
         runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=tmp_path / "whole")
     runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=moved, teaching=0.5)

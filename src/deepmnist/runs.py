@@ -270,6 +270,11 @@ def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
     place = asked.get("teacher")
     if record.teacher is None or place is None or place in recipes.RECIPES:
         return record
+    if not os.path.exists(place):
+        raise RunError(
+            f"--teacher {place}: there is nothing there; the run's teacher was "
+            f"{record.teacher.path}; say where it is now, or leave this out if it is there still"
+        )
     del asked["teacher"]
     moved = TeacherRecord(str(Path(place).resolve()), record.teacher.sha256)
     teaching.find_again(moved.path, moved.sha256)
