@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from deepmnist import (
+    batches,
     bundle,
     checkpoints,
     delivery,
@@ -113,6 +114,12 @@ def test_the_bundle_reproduces_the_tested_accuracy(finished: runfolder.Result) -
     model = prediction.load(finished.bundle)
     test = corpus().test
     assert (model.predict(test.images) == test.labels).sum() == finished.test_correct
+
+
+def test_a_validation_with_one_mistake_is_not_reported_as_all_right(finished) -> None:
+    values = {**vars(finished), "validation_accuracy": 59_999 / 60_000}
+    plan = batches.Plan(n=60, batch_size=16, steps=40, seed=0)
+    assert delivery._facts(values, plan, 60_000)["Validation accuracy"] == "99.998%"
 
 
 def test_the_bundle_can_show_its_layers(finished: runfolder.Result) -> None:
