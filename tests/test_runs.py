@@ -23,6 +23,7 @@ from deepmnist import (
     bundle,
     checkpoints,
     delivery,
+    devices,
     execution,
     history,
     prediction,
@@ -495,6 +496,18 @@ def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) 
     folder = unfinished(finished, tmp_path / "run", versions=versions)
     with pytest.raises(RunError, match=r"with keras 3\.0\.1, and .* install keras 3\.0\.1, or"):
         runs.resume(folder, corpus(), quiet=True)
+
+
+@pytest.mark.parametrize("change", [{}, {"vectors": "beads"}, {"cores": 999}, None], ids=str)
+def test_resuming_on_another_kind_of_machine_goes_on_with_a_warning(
+    tmp_path, finished, monkeypatch, capsys, change
+) -> None:
+    begun = None if change is None else {**devices.computes_on(), **change}  # None: an older record
+    folder = unfinished(finished, tmp_path / "run", machine=begun)
+    monkeypatch.setattr(execution, "_run", lambda *given: finished)
+    assert runs.resume(folder, corpus(), quiet=True) == finished
+    told = " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert ("may not end with the same bits" in told) == bool(change)
 
 
 def test_a_given_teacher_s_members_are_not_trained_at_once(tmp_path, finished) -> None:
