@@ -37,6 +37,17 @@ def test_the_number_of_threads_is_set_once_before_anything_runs() -> None:
     ]
 
 
+@pytest.mark.parametrize(("asked", "cores"), [("", 5), ("0", 5), ("many", 5), ("3", 3)])
+def test_what_a_training_computes_on_counts_the_threads_that_it_is_given(
+    asked: str, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", asked)
+    monkeypatch.setattr(devices, "usable_cores", lambda: 5)
+    found = devices.computes_on()
+    assert found.keys() == {"processor", "vectors", "cores"}
+    assert found["cores"] == cores
+
+
 @pytest.mark.parametrize(
     ("flag", "precision"),
     [("avx512_bf16", "mixed_bfloat16"), ("amx_bf16", "mixed_bfloat16"), ("avx512f", "float32")],

@@ -166,6 +166,20 @@ def test_doubt_between_two_labels_is_named() -> None:
     assert not digit.accepted
 
 
+def test_a_digit_of_the_one_class_there_is_is_accepted_or_says_why_not() -> None:
+    judge, sure = reader.Judge(("7",), 0.9), np.ones(1, np.float32)
+    seen = np.zeros((28, 28), np.uint8)
+    accepted, refused = (judge.digit((0, 0, 9, 9), seen, sure, single) for single in (1.0, 0.5))
+    assert (accepted.accepted, accepted.reason) == (True, None)
+    assert (refused.accepted, refused.reason) == (False, "not a digit, perhaps")
+
+
+def test_no_reason_is_looked_for_where_a_digit_is_accepted(monkeypatch) -> None:
+    monkeypatch.setattr(reader.rejection, "reason", lambda *given: pytest.fail("it was"))
+    sure = np.eye(10, dtype=np.float32)[3]
+    assert JUDGE.digit((0, 0, 9, 9), np.zeros((28, 28), np.uint8), sure, 1.0).accepted
+
+
 def test_what_is_hardly_one_digit_is_not_accepted_however_clear_the_label() -> None:
     probabilities = np.zeros(10, np.float32)
     probabilities[3] = 1

@@ -59,6 +59,13 @@ def test_the_threshold_is_the_models_own_or_that_of_the_coverage() -> None:
     assert rejection.threshold(Knowing(), 1) == 0
 
 
+@pytest.mark.parametrize(
+    ("single", "reason"), [(0.0, rejection.NOTHING), (0.2, "not a digit, perhaps")]
+)
+def test_one_class_alone_is_unsure_of_no_other(single: float, reason: str) -> None:
+    assert rejection.reason(np.ones(1, np.float32), single, ("7",)) == reason
+
+
 def test_less_coverage_never_lowers_the_threshold() -> None:
     found = [rejection.threshold(Knowing(), share) for share in np.linspace(0.01, 1, 50)]
     assert (np.diff(found) <= 0).all()

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 
 from deepmnist import (
+    batches,
     bundle,
     checkpoints,
     delivery,
+    devices,
     execution,
     history,
     prediction,
@@ -113,6 +115,12 @@ def test_the_bundle_reproduces_the_tested_accuracy(finished: runfolder.Result) -
     model = prediction.load(finished.bundle)
     test = corpus().test
     assert (model.predict(test.images) == test.labels).sum() == finished.test_correct
+
+
+def test_a_validation_with_one_mistake_is_not_reported_as_all_right(finished) -> None:
+    values = {**vars(finished), "validation_accuracy": 59_999 / 60_000}
+    plan = batches.Plan(n=60, batch_size=16, steps=40, seed=0)
+    assert delivery._facts(values, plan, 60_000)["Validation accuracy"] == "99.998%"
 
 
 def test_the_bundle_can_show_its_layers(finished: runfolder.Result) -> None:
@@ -372,6 +380,9 @@ def test_a_run_resumes_with_its_teacher_and_no_other(tmp_path, monkeypatch, fini
     moved = teacher.rename(tmp_path / "moved")
     with pytest.raises(RunError, match="is gone; say where it is now with --teacher"):
         runs.resume(tmp_path / "run", corpus(), quiet=True)
+    nothing = rf"--teacher {tmp_path}/mistyped: there is nothing there; .* was {teacher}"
+    with pytest.raises(RunError, match=nothing):
+        runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=tmp_path / "mistyped")
     with pytest.raises(RunError, match="was started with another teacher than"):
         runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=tmp_path / "whole")
     runs.resume(tmp_path / "run", corpus(), quiet=True, teacher=moved, teaching=0.5)
@@ -443,6 +454,14 @@ def unfinished(run: runfolder.Result, folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def test_resuming_a_recipe_s_least_steps_by_epochs_says_what_differs(tmp_path, finished) -> None:
+    own = json.loads((finished.folder / runfolder.RECORD).read_bytes())["config"]
+    config = {**own, "steps": None, "epochs": 4, "minimum_steps": 400}
+    folder = unfinished(finished, tmp_path / "run", config=config)
+    with pytest.raises(RunError, match=r"another configuration: minimum_steps 400 -> 0;"):
+        runs.resume(folder, corpus(), quiet=True, epochs=4)
+
+
 def test_a_run_that_another_command_has_is_left_as_it_is(tmp_path, finished) -> None:
     folder = unfinished(finished, tmp_path / "run")
     of_a_worker = folder / "members" / "01" / "checkpoints"
@@ -477,6 +496,18 @@ def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) 
     folder = unfinished(finished, tmp_path / "run", versions=versions)
     with pytest.raises(RunError, match=r"with keras 3\.0\.1, and .* install keras 3\.0\.1, or"):
         runs.resume(folder, corpus(), quiet=True)
+
+
+@pytest.mark.parametrize("change", [{}, {"vectors": "beads"}, {"cores": 999}, None], ids=str)
+def test_resuming_on_another_kind_of_machine_goes_on_with_a_warning(
+    tmp_path, finished, monkeypatch, capsys, change
+) -> None:
+    begun = None if change is None else {**devices.computes_on(), **change}  # None: an older record
+    folder = unfinished(finished, tmp_path / "run", machine=begun)
+    monkeypatch.setattr(execution, "_run", lambda *given: finished)
+    assert runs.resume(folder, corpus(), quiet=True) == finished
+    told = " ".join(capsys.readouterr().err.replace("│", "").split())
+    assert ("may not end with the same bits" in told) == bool(change)
 
 
 def test_a_given_teacher_s_members_are_not_trained_at_once(tmp_path, finished) -> None:

@@ -25,6 +25,7 @@ from deepmnist.batches import Plan
 from deepmnist.contract import CONTRACT_VERSION
 from deepmnist.data import Corpus, Dataset
 from deepmnist.export import layers, litert
+from deepmnist.rounding import percent
 from deepmnist.runfolder import Result, RunRecord
 from deepmnist.teaching import Teacher
 from deepmnist.training import Trained
@@ -64,7 +65,7 @@ def deliver(
         report=tested,
         dataset=test,
         history=history.read(folder),
-        facts=_facts(values, trained.plan),
+        facts=_facts(values, trained.plan, len(validation)),
         title=f"{record.config.recipe} on {values['dataset']}",
     )
     return runfolder.write_result(folder, values)
@@ -139,8 +140,8 @@ def _teacher_numbers(values: dict[str, Any]) -> dict[str, bundle.Value]:
     return {} if seconds is None else {"teacher_train_seconds": seconds}
 
 
-def _facts(values: dict[str, Any], plan: Plan) -> dict[str, str]:
-    """What the report lists beside its figures."""
+def _facts(values: dict[str, Any], plan: Plan, validated: int) -> dict[str, str]:
+    """What the report lists beside its figures; so many images were held out for validation."""
     peak, teaching = values["peak_memory_bytes"], values["teacher_train_seconds"]
     steps = f"{values['steps']:,} of {values['batch_size']} images, {values['precision']}"
     nets = f", {values['members']} nets" if values["members"] > 1 else ""
@@ -154,7 +155,7 @@ def _facts(values: dict[str, Any], plan: Plan) -> dict[str, str]:
         "Training time": f"{values['train_seconds']:.1f} s, tracing included{taught}",
         "Speed": f"{values['images_per_second']:,.0f} images/s",
         "Peak memory": "unknown" if peak is None else f"{peak / 2**30:.2f} GiB",
-        "Validation accuracy": f"{values['validation_accuracy']:.2%}",
+        "Validation accuracy": percent(values["validation_accuracy"], validated),
         "Temperature": f"{values['temperature']:.3f}",
         "Machine": machine.named(values["machine"]),
         "Versions": ", ".join(f"{name} {number}" for name, number in values["versions"].items()),

@@ -1,11 +1,14 @@
-"""What the machine has for training: GPUs, and a number format that is fast on it."""
+"""What the machine has for training: GPUs, cores, and a number format that is fast on it."""
 
 from __future__ import annotations
+
+import os
 
 import tensorflow as tf
 
 from deepmnist import machine
 from deepmnist.errors import ConfigError
+from deepmnist.prediction import usable_cores
 from deepmnist.recipes import Precision
 
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}  # without, float32 is the answer never wrong
@@ -32,6 +35,23 @@ def limit_threads(cores: int) -> None:
         raise ConfigError(
             f"TensorFlow runs in this process already; it cannot be limited to {cores} cores now"
         ) from error
+
+
+def computes_on() -> dict[str, str | int]:
+    """What decides how a step's sums are rounded, as machine.named tells it.
+
+    Its cores are the threads that TensorFlow takes: what it was told, else all it may.
+    """
+    described = machine.describe()
+    asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
+    told = tf.config.threading.get_intra_op_parallelism_threads() or (
+        int(asked) if asked.isdecimal() else 0
+    )
+    return {
+        "processor": described["processor"],
+        "vectors": described["vectors"],
+        "cores": told or usable_cores(),
+    }
 
 
 def resolve_precision(precision: Precision) -> Precision:

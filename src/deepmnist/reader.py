@@ -155,7 +155,9 @@ class Judge:
         label = int(probabilities.argmax()) if chosen is None else chosen
         confidence = single * float(probabilities[label]) * (ODD if oddity else 1.0)
         accepted = confidence >= self.threshold and not oddity
-        why = oddity or rejection.reason(probabilities, single, self.class_names)
+        why = oddity
+        if not accepted and not oddity:
+            why = rejection.reason(probabilities, single, self.class_names)
         return Digit(
             box=box,
             label=self.class_names[label],
@@ -163,7 +165,7 @@ class Judge:
             single=single,
             confidence=confidence,
             accepted=accepted,
-            reason=None if accepted else why,
+            reason=why,
             seen=seen,
             probabilities=probabilities,
         )

@@ -94,7 +94,7 @@ def reason(probabilities: NDArray[np.float32], single: float, class_names: Seque
     """Why an answer with probabilities (classes,) was not accepted, for people."""
     if single == 0:
         return NOTHING
-    second, first = np.argsort(probabilities, kind="stable")[-2:]
-    if single >= NO_DIGIT and probabilities[second] >= UNSURE:
-        return f"unsure between {class_names[first]} and {class_names[second]}"
+    *others, first = np.argsort(probabilities, kind="stable")
+    if others and single >= NO_DIGIT and probabilities[others[-1]] >= UNSURE:
+        return f"unsure between {class_names[first]} and {class_names[others[-1]]}"
     return "not a digit, perhaps"

@@ -1,6 +1,6 @@
 """A run's folder: what is in it, how it is claimed, read and found. Needs no TensorFlow.
 
-RUN/run.json        what was asked for: data, configuration, versions
+RUN/run.json        what was asked for: data, configuration, versions; and the machine
 RUN/metrics.jsonl   one line a chunk of steps
 RUN/checkpoints/    the newest two; of an ensemble, in a folder a member: member-01, ...
 RUN/teacher/        the run, complete in itself, that made the teacher, where there is one to make
@@ -54,6 +54,7 @@ class RunRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     tensorboard: bool
     versions: dict[str, str]
     teacher: TeacherRecord | None = None  # None: nobody teaches, or RUN/teacher does
+    machine: dict[str, str | int] | None = None  # devices.computes_on; None: unknown
 
 
 @dataclass(frozen=True, kw_only=True)

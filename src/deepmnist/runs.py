@@ -1,8 +1,9 @@
 """A run as it is asked for: its configuration, its data, its teacher and its folder, all checked.
 
 Everything is left in one folder (runfolder.py says what is where). A run killed at any moment goes
-on from there, to the same weights bit for bit; execution.py brings it to its end. Several workers
-run the same lines; the folder is the chief's, and what is in it comes from there.
+on from there, on the same kind of machine and with as many threads to the same weights bit for bit;
+execution.py brings it to its end. Several workers run the same lines; the folder is the chief's,
+and what is in it comes from there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from deepmnist import display, execution, joint, machine, recipes, runfolder, teaching
+from deepmnist import devices, display, execution, joint, machine, recipes, runfolder, teaching
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import DEFAULT, SOURCES, Corpus, load
@@ -91,7 +92,7 @@ def resume(
     crew = Crew(screen or _screen(quiet, workers), workers, at_once)
 
     def take_up() -> tuple[RunRecord, Corpus | None]:
-        return _taken_up(folder, record, finished, corpus, asked, at_once)
+        return _taken_up(folder, record, finished, corpus, asked, crew)
 
     with workers.watched("start all of them again"):
         record = execution.record_of_chief(workers, folder)
@@ -129,6 +130,7 @@ def _asked(
         tensorboard=tensorboard,
         versions=machine.versions(),
         teacher=teacher,
+        machine=None if crew.at_once else devices.computes_on(),
     )
     return record, corpus
 
@@ -139,13 +141,13 @@ def _taken_up(
     finished: Result | None,
     corpus: Corpus | None,
     asked: dict[str, Any],
-    at_once: AtOnce | None,
+    crew: Crew,
 ) -> tuple[RunRecord, Corpus | None]:
     """An old run's record, its teacher found, and its data where it is not finished."""
     record = _moved_teacher(record, asked)
     _refuse_other(folder, record.config, asked)
     taught = record.config if record.teacher is None else replace(record.config, teacher=None)
-    _check_at_once(taught, at_once)
+    _check_at_once(taught, crew.at_once)
     if finished:
         return record, None
     _check_versions(folder, record.versions)
@@ -153,6 +155,7 @@ def _taken_up(
     if corpus.training_part.identity != record.identity:
         raise RunError(f"{folder} was started on other data than {corpus.name} holds now")
     corpus.test_part.required_labels()
+    _tell_other_machine(folder, record, crew)
     return record, corpus
 
 
@@ -206,7 +209,8 @@ def _reload(folder: Path, record: RunRecord) -> Corpus:
 
 def _refuse_other(folder: Path, config: TrainingConfig, asked: dict[str, Any]) -> None:
     wanted = execution.with_precision(recipes.configure(**{"recipe": config.recipe, **asked}))
-    names = {*asked, "steps"} if "epochs" in asked else asked  # which stand in for each other
+    # steps stand in for epochs, and minimum_steps would outdo them
+    names = {*asked, "steps", "minimum_steps"} if "epochs" in asked else asked
     asked_fields = {name: getattr(wanted, name) for name in names}
     differing = recipes.difference(config, replace(config, **asked_fields))
     if differing:
@@ -226,6 +230,21 @@ def _check_versions(folder: Path, begun: dict[str, str]) -> None:
                 f"it would not end with the same weights; install {package} {version}, "
                 "or start a new run with --out"
             )
+
+
+def _tell_other_machine(folder: Path, record: RunRecord, crew: Crew) -> None:
+    """A warning where this one rounds otherwise, perhaps, than the one that the run was begun on.
+
+    Members at once compute wherever a cluster has room, so nothing is told of those.
+    """
+    if record.machine is None or crew.at_once or crew.workers.index != joint.CHIEF:
+        return
+    here = devices.computes_on()
+    if here != record.machine:
+        crew.screen.warning(
+            f"{folder} was begun on {machine.named(record.machine)} and goes on here, on "
+            f"{machine.named(here)}: it may not end with the same bits as if it had stayed there."
+        )
 
 
 def _check_at_once(config: TrainingConfig, at_once: AtOnce | None) -> None:
@@ -269,6 +288,11 @@ def _moved_teacher(record: RunRecord, asked: dict[str, Any]) -> RunRecord:
     place = asked.get("teacher")
     if record.teacher is None or place is None or place in recipes.RECIPES:
         return record
+    if not os.path.exists(place):
+        raise RunError(
+            f"--teacher {place}: there is nothing there; the run's teacher was "
+            f"{record.teacher.path}; say where it is now, or leave this out if it is there still"
+        )
     del asked["teacher"]
     moved = TeacherRecord(str(Path(place).resolve()), record.teacher.sha256)
     teaching.find_again(moved.path, moved.sha256)

@@ -1,8 +1,9 @@
 """train(training, validation, config): one compiled chunk of steps, called until the run is done.
 
 The host gathers a chunk's images as bytes; the graph normalises, augments, steps. All randomness is
-a function of (seed, step), so a run continued from a checkpoint is the run itself, bit for bit.
-Where runs live on disk, what a bundle is and how progress is drawn belong to others.
+a function of (seed, step), so a run continued from a checkpoint is the run itself, bit for bit, on
+the same kind of machine and with as many threads. Where runs live on disk, what a bundle is and how
+progress is drawn belong to others.
 """
 
 from __future__ import annotations

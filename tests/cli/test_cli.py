@@ -268,6 +268,19 @@ def test_kaggle_test_file_in_and_submission_out(deepmnist, tmp_path, tiny_bundle
     assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
 
 
+@pytest.mark.parametrize("given", [["TEST.CSV", "parts/1.csv"], ["*.CSV", "parts/*"]])
+def test_data_files_are_known_in_capitals_and_by_a_glob(
+    deepmnist, tmp_path, tiny_bundle, given
+) -> None:
+    header, row = (",".join(each) for each in ([f"pixel{i}" for i in range(784)], ["0"] * 784))
+    (tmp_path / "parts").mkdir()
+    for name in ("TEST.CSV", "parts/1.csv"):
+        (tmp_path / name).write_text(f"{header}\n{row}\n")
+    status, out, _ = deepmnist("predict", *given, "--model", tiny_bundle.folder, "--format", "csv")
+    paths = [answer["path"] for answer in csv.DictReader(io.StringIO(out))]
+    assert (status, paths) == (0, ["TEST.CSV#1", "1.csv#1"])
+
+
 def test_evaluate_json_counts_every_image_of_a_set_without_test_part(
     deepmnist, tmp_path, tiny_bundle
 ) -> None:

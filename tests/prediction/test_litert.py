@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import msgspec
 import numpy as np
 import pytest
@@ -491,6 +492,37 @@ def test_what_is_not_one_graph_of_arithmetic_is_refused_before_it_is_run(
     alone.write_bytes(with_operation(exported("litert").path.read_bytes(), operation, subgraphs))
     with pytest.raises(BundleError, match=rf"m\.tflite {message}"):
         prediction.load(alone)
+
+
+def with_list_of_nothing(vector: str, entries: int) -> bytes:
+    """A .tflite file of zeros that claims a list of so many tables."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    builder = flatbuffers.Builder()
+    claimed = builder.CreateNumpyVector(np.zeros(entries, np.int32))
+    schema.ModelStart(builder)
+    getattr(schema, f"ModelAdd{vector}")(builder, claimed)
+    builder.Finish(schema.ModelEnd(builder), litert.MAGIC)
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize(
+    ("vector", "what", "read"),
+    [
+        ("OperatorCodes", "operations", lambda path: litert.check(path.read_bytes(), str(path))),
+        ("Metadata", "metadata", prediction.load),
+    ],
+    ids=["operations", "metadata"],
+)
+@pytest.mark.parametrize("entries", [litert.MOST_LISTED + 1, 2_000_000])
+def test_a_list_longer_than_any_export_has_is_refused_before_it_is_read(
+    tmp_path: Path, vector: str, what: str, read: Any, entries: int
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(with_list_of_nothing(vector, entries))
+    message = rf"m\.tflite lists {entries:,} {what}; at most 1,000 are read: use a file that"
+    with pytest.raises(BundleError, match=message):
+        read(path)
 
 
 class Failing:

@@ -1,4 +1,4 @@
-"""What `predict` and `read` share in how they take pictures and print answers."""
+"""What commands share in how they take pictures and print answers."""
 
 from __future__ import annotations
 
@@ -31,5 +31,9 @@ def cells(found: Prediction | Digit) -> list[str]:
 
 def tell(line: str, file: TextIO | None = None) -> None:
     """Print a line for people: names of files and classes may hold what a terminal would obey."""
-    told = (ascii(mark)[1:-1] if category(mark) in OBEYED else mark for mark in line)
-    print("".join(told), file=file)
+    print(visible(line), file=file)
+
+
+def visible(text: str) -> str:
+    """`text` with what a terminal would obey spelled out."""
+    return "".join(ascii(mark)[1:-1] if category(mark) in OBEYED else mark for mark in text)

@@ -37,7 +37,10 @@ def predict(
         Path | None, Option("--csv", help="Also write ImageId,Label as Kaggle takes it.")
     ] = None,
 ) -> None:
-    """Say which digit each picture shows. A data file (.csv, .npz, .parquet) counts as its rows."""
+    """Say which digit each picture shows.
+
+    A data file (.csv, .npz, .parquet) counts as its rows; of one with a test part, as that part's.
+    """
     from deepmnist import prediction
 
     predictor = prediction.load(models.path(model))
@@ -55,26 +58,35 @@ def _answers(
     """Answers in the order given; neighbouring pictures share batches."""
     from deepmnist import classification
 
-    for is_data, group in groupby(arguments, lambda name: Path(name).suffix in DATA_FILES):
+    for is_data, group in groupby(_files(arguments), _is_data):
         if not is_data:
-            yield from classification.classify(predictor, _sources(list(group)), coverage)
+            yield from classification.classify(predictor, map(_source, group), coverage)
             continue
         from deepmnist.data import load  # which takes longer than a picture's answer
 
-        for name in group:
-            rows = load(name, hold_out=False).test_part
+        for path in filter(None, group):
+            rows = load(path, hold_out=False).test_part
             yield from classification.classify_rows(predictor, rows, coverage)
 
 
-def _sources(arguments: list[str]) -> Iterator[Source]:
+def _files(arguments: list[str]) -> Iterator[Path | None]:
+    """What the arguments stand for, in their order; None is standard input."""
     from deepmnist import pictures
 
     for argument in arguments:
-        if argument == STDIN:
-            yield STDIN, sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
-        else:
-            for path in pictures.find([argument]):
-                yield str(path), None
+        yield from [None] if argument == STDIN else pictures.find([argument])
+
+
+def _is_data(path: Path | None) -> bool:
+    return path is not None and path.suffix.lower() in DATA_FILES
+
+
+def _source(path: Path | None) -> Source:
+    from deepmnist import pictures
+
+    if path is None:
+        return STDIN, sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
+    return str(path), None
 
 
 def _print_json(answers: list[Answer]) -> None:

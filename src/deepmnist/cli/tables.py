@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from deepmnist.cli.answers import visible
 from deepmnist.evaluation import Report
 from deepmnist.rounding import percent
 
@@ -23,7 +24,7 @@ SHOWN_TRIALS = 5
 def print_report(report: Report, model: str) -> None:
     """Everything but the pictures, to stdout."""
     console = Console(highlight=False, markup=False, emoji=False)  # a class may be called [red]
-    console.print(f"{model} on {report.dataset_name}: {report.n:,} images")
+    console.print(visible(f"{model} on {report.dataset_name}: {report.n:,} images"))
     console.print(_headline(report))
     console.print(_classes(report))
     matrix = _confusion(report)
@@ -51,16 +52,17 @@ def _classes(report: Report) -> Table:
     for score in report.classes:
         shares = (score.precision, score.recall, score.f1)
         cells = ("-" if share is None else percent(share, report.n) for share in shares)
-        table.add_row(score.name, str(score.n), *cells)
+        table.add_row(visible(score.name), str(score.n), *cells)
     return table
 
 
 def _confusion(report: Report) -> Table:
     table = Table(title="Confusion matrix: rows are true, columns predicted", title_justify="left")
     table.add_column("")
-    for name in report.class_names:
+    names = _names(report)
+    for name in names:
         table.add_column(name, justify="right")
-    for name, row in zip(report.class_names, report.confusion, strict=True):
+    for name, row in zip(names, report.confusion, strict=True):
         table.add_row(name, *(str(count) if count else "." for count in row))
     return table
 
@@ -76,8 +78,9 @@ def _confusions(report: Report) -> Table:
     table = Table(title="Most frequent confusions", title_justify="left")
     for name in ("true", "predicted", "images"):
         table.add_column(name, justify="right")
+    names = _names(report)
     for true, predicted, count in report.confusions()[:SHOWN_CONFUSIONS]:
-        table.add_row(report.class_names[true], report.class_names[predicted], str(count))
+        table.add_row(names[true], names[predicted], str(count))
     return table
 
 
@@ -85,10 +88,16 @@ def _mistakes(report: Report) -> Table:
     table = Table(title="Most confident mistakes", title_justify="left")
     for name in ("image", "true", "predicted", "probability"):
         table.add_column(name, justify="right")
+    names = _names(report)
     for mistake in report.mistakes[:SHOWN_MISTAKES]:
-        true, predicted = report.class_names[mistake.true], report.class_names[mistake.predicted]
+        true, predicted = names[mistake.true], names[mistake.predicted]
         table.add_row(str(mistake.index), true, predicted, f"{mistake.probability:.2%}")
     return table
+
+
+def _names(report: Report) -> list[str]:
+    """The classes' names, fit for a terminal."""
+    return [visible(name) for name in report.class_names]
 
 
 def print_trials(swept: Swept) -> None:
@@ -104,6 +113,6 @@ def print_trials(swept: Swept) -> None:
         table.add_column(name, justify="right")
     for trial in ranked[:SHOWN_TRIALS]:
         figures = (f"{trial.loss:.4f}", f"{trial.accuracy:.2%}", f"{trial.seconds:.1f}")
-        values = (space.shown(trial.values[name]) for name in swept.space.swept)
+        values = (visible(space.shown(trial.values[name])) for name in swept.space.swept)
         table.add_row(str(trial.number), *figures, *values)
     Console(highlight=False, markup=False, emoji=False).print(table)

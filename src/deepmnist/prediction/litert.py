@@ -43,6 +43,7 @@ ARITHMETIC = """
     SELECT_V2 SHAPE SIGN SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM
     TOPK_V2 TRANSPOSE UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM
 """
+MOST_LISTED = 1_000  # operations, or metadata, in a file; an export lists dozens
 SPLIT_BYTES = 400_000  # images times the model's bytes, a gauge of work, that all cores may share
 
 
@@ -247,7 +248,8 @@ def check(content: bytes, name: str) -> None:
     numbers = {number: each for each, number in vars(BuiltinOperator).items()}
     try:
         model = Model.GetRootAs(content)
-        codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+        listed = _checked_length(model.OperatorCodesLength(), "operations", name)
+        codes = [model.OperatorCodes(i) for i in range(listed)]
         used = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
         graphs = model.SubgraphsLength()
     except DAMAGE as error:
@@ -259,6 +261,16 @@ def check(content: bytes, name: str) -> None:
             f"{name} holds {held}; an export is one graph of arithmetic alone: use a file that "
             "`deepmnist export` wrote"
         )
+
+
+def _checked_length(listed: int, what: str, name: str) -> int:
+    """`listed`, which a file may claim without having so many."""
+    if listed > MOST_LISTED:
+        raise BundleError(
+            f"{name} lists {listed:,} {what}; at most {MOST_LISTED:,} are read: use a file that "
+            "`deepmnist export` wrote"
+        )
+    return listed
 
 
 def _ends(details: dict[str, Any]) -> Ends:
@@ -277,7 +289,8 @@ def _told(content: bytes, path: Path) -> bytes | None:
 
     try:
         model = Model.GetRootAs(content)
-        entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+        listed = _checked_length(model.MetadataLength(), "metadata", str(path))
+        entries = [model.Metadata(i) for i in range(listed)]
         own = [each.Buffer() for each in entries if each.Name() == KEY.encode()]
         return model.Buffers(own[0]).DataAsNumpy().tobytes() if own else None
     except DAMAGE as error:
