@@ -9,7 +9,9 @@ disturbed run does not lengthen. All seeds are reported; none decides anything.
 Killed at any moment, it goes on where it was: ledger.py says what is kept, and where.
 
 recipes.json holds a record a recipe, each with its day, its machine, its versions and the baseline
-it was measured beside. Those measured now replace theirs; the others stay as they are.
+it was measured beside. Those measured now replace theirs; the others stay as they are. What is not
+measured, such as what else ran then, may be written into a record by hand: its `remark`, which the
+table tells.
 """
 
 from __future__ import annotations

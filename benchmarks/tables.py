@@ -169,10 +169,11 @@ def _batches(values: Figures) -> str:
 
 
 def _elsewhere(values: Figures, figures: Figures) -> str:
-    """On what ground a recipe was measured, where that is not the newest ones'."""
+    """On what ground a recipe was measured, where that is not the newest ones'; and its remark."""
     merged = {**figures, **values}
     pairs = zip(_ground(merged) + _beside(merged), _ground(figures) + _beside(figures), strict=True)
-    return "; ".join(own for own, newest in pairs if own != newest)
+    differing = [own for own, newest in pairs if own != newest]
+    return "; ".join([*differing, *filter(None, [values.get("remark")])])
 
 
 def _beside(figures: Figures) -> tuple[str, ...]:
