@@ -9,8 +9,7 @@ model did not learn, that are accepted. Other models take everything for a digit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,7 @@ NO_DIGIT = 0.5  # less probably one digit than this, that is what is wrong, what
 NOTHING = "nothing in the picture"
 
 
-@dataclass(frozen=True)
-class Scores:
+class Scores(NamedTuple):
     """What a model makes of n images."""
 
     probabilities: NDArray[np.float32]  # (n, classes), of each class, if it is one digit

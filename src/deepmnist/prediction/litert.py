@@ -75,20 +75,16 @@ class LiteRTPredictor(ModelPredictor):
         self._rest: dict[int, Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
+        done = self._answer_shares(images, into) if len(images) >= SHARE else 0
+        self._answer_rest(done, images, into)
+
+    def _answer_shares(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> int:
+        """Let each core take the next share, until all are taken: a core held up takes fewer.
+
+        How many images that makes.
+        """
         size = LARGE_SHARE if len(images) >= MANY * self._cores else SHARE
         shares = len(images) // size
-        if shares:
-            self._answer_shares(size, shares, images, into)
-        self._answer_rest(shares * size, images, into)
-
-    def _answer_shares(
-        self,
-        size: int,
-        shares: int,
-        images: NDArray[np.uint8 | np.floating],
-        into: Scores,
-    ) -> None:
-        """Let each core take the next share, until all are taken: a core held up takes fewer."""
         sharers = self._made_sharers(size, shares, len(images))
         starts = iter(range(0, shares * size, size))
 
@@ -98,6 +94,7 @@ class LiteRTPredictor(ModelPredictor):
                 runner.answer(images[rows], into, rows)
 
         list(self._pool.map(work, sharers))  # list: raises here what a thread raised
+        return shares * size
 
     def _made_sharers(self, size: int, shares: int, images: int) -> list[Runner]:
         sharers = self._sharers.setdefault(size, [])
