@@ -88,9 +88,8 @@ def main(
 
 def growth(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """By layout, by how much of the smallest size's time an image takes longer at its slowest."""
-    found = {}
+    found, rising = {}, sorted(runs, key=lambda run: run["images"])
     for layout in LAYOUTS:
-        rising = sorted(runs, key=lambda run: run["images"])
         times = [run["microseconds_per_image"] for run in rising if run["layout"] == layout]
         found[layout] = max(times[1:], default=times[0]) / times[0] - 1
     return found

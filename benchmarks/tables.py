@@ -171,9 +171,9 @@ def _batches(values: Figures) -> str:
 def _elsewhere(values: Figures, figures: Figures) -> str:
     """On what ground a recipe was measured, where that is not the newest ones'; and its remark."""
     merged = {**figures, **values}
-    pairs = zip(_ground(merged) + _beside(merged), _ground(figures) + _beside(figures), strict=True)
-    differing = [own for own, newest in pairs if own != newest]
-    return "; ".join([*differing, *filter(None, [values.get("remark")])])
+    own = (*_ground(merged), *_beside(merged), values.get("remark", ""))
+    newest = (*_ground(figures), *_beside(figures), "")
+    return "; ".join(one for one, other in zip(own, newest, strict=True) if one != other)
 
 
 def _beside(figures: Figures) -> tuple[str, ...]:

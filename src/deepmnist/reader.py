@@ -155,9 +155,8 @@ class Judge:
         label = int(probabilities.argmax()) if chosen is None else chosen
         confidence = single * float(probabilities[label]) * (ODD if oddity else 1.0)
         accepted = confidence >= self.threshold and not oddity
-        why = oddity
-        if not accepted and not oddity:
-            why = rejection.reason(probabilities, single, self.class_names)
+        names = self.class_names
+        why = None if accepted else oddity or rejection.reason(probabilities, single, names)
         return Digit(
             box=box,
             label=self.class_names[label],
