@@ -51,7 +51,7 @@ def _tell_version(asked: bool) -> None:
 def _before_a_command(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show it, exit."),
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Digits: train, sweep, evaluate, predict, read, score, improve, export, serve."""

@@ -56,7 +56,7 @@ def _remembered(chosen: Opened) -> str:
     from deepmnist.errors import DataError
 
     name = chosen.dataset
-    if name not in SOURCES and not os.path.exists(name):  # which raises for no name
+    if name not in SOURCES and not os.path.exists(name):  # Path.exists may raise, by what it holds
         raise DataError(
             f"{chosen.path} was trained on '{name}', which is not here; "
             "give it, or another data set, with --dataset"
@@ -65,7 +65,7 @@ def _remembered(chosen: Opened) -> str:
 
 
 def _warn_of_another(chosen: Opened, corpus: Corpus) -> None:
-    """Whether what lies under the name is what was learnt; known names hold the same everywhere.
+    """A warning where another set lies under the name; known names hold the same everywhere.
 
     corpus: as `unlearnt` leaves it, with a training part where it could be told to be the same.
     """
