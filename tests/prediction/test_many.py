@@ -65,9 +65,10 @@ def test_who_asks_for_one_image_again_and_again_may_be_answered_by_it(
     threads_given: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runners, "AGAIN", 20)
+    monkeypatch.setattr(runners, "ROUNDS", 1)
     made, job = predictor(None), predictor(0)
-    before = 2 * runners.TURNS + 20 + 2 * runners.TURNS
-    for turn in range(before + runners.TURNS):
+    before = 2 * runners.TURN + 20 + 2 * runners.TURN
+    for turn in range(before + runners.TURN):
         assert threads_given == ([] if turn < before else [2])
         image = IMAGES[turn : turn + 1]
         found, wanted = made.scores(image), job.scores(image)
@@ -80,8 +81,9 @@ def test_in_a_job_what_is_sooner_decides_no_answer(
     expected: int, threads_given: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runners, "AGAIN", 20)
+    monkeypatch.setattr(runners, "ROUNDS", 1)
     made = predictor(expected)
-    answers = [made.predict_proba(IMAGES[:1]) for _ in range(5 * runners.TURNS + 20)]
+    answers = [made.predict_proba(IMAGES[:1]) for _ in range(5 * runners.TURN + 20)]
     assert {answer.tobytes() for answer in answers} == {answers[0].tobytes()}
     assert threads_given == []
 

@@ -14,6 +14,7 @@ from deepmnist.prediction.runners import Soonest
 from deepmnist.rejection import Scores
 
 IMAGES = np.zeros((1, 28, 28), np.uint8)
+TURNS = runners.ROUNDS * runners.TURN  # answers of each way before one is chosen
 
 
 class Slow:
@@ -48,40 +49,47 @@ def test_the_soonest_answers_all_that_come_after_the_turns(
 ) -> None:
     ways = [Slow(clock, each) for each in seconds]
     soonest = Soonest(iter(ways))
-    answered(soonest, len(ways) * runners.TURNS)
-    assert [way.answers for way in ways] == [runners.TURNS] * len(ways)
+    answered(soonest, len(ways) * TURNS)
+    assert [way.answers for way in ways] == [TURNS] * len(ways)
     answered(soonest, 100)
     assert soonest.runner is ways[seconds.index(1)]
-    assert ways[seconds.index(1)].answers == runners.TURNS + 100
+    assert ways[seconds.index(1)].answers == TURNS + 100
 
 
 def test_a_third_way_is_made_when_all_have_their_turns_again(clock: list[float]) -> None:
     ways = [Slow(clock, each) for each in (3, 2, 1)]
     soonest = Soonest(iter(ways))
-    answered(soonest, 2 * runners.TURNS + runners.AGAIN)
-    assert [way.answers for way in ways] == [runners.TURNS, runners.TURNS + runners.AGAIN, 0]
-    answered(soonest, 3 * runners.TURNS)
+    answered(soonest, 2 * TURNS + runners.AGAIN)
+    assert [way.answers for way in ways] == [TURNS, TURNS + runners.AGAIN, 0]
+    answered(soonest, 3 * TURNS)
     assert soonest.runner is ways[2]
-    assert ways[2].answers == runners.TURNS
+    assert ways[2].answers == TURNS
 
 
 def test_when_the_machine_changes_its_mood_another_becomes_the_soonest(clock: list[float]) -> None:
     first, second = ways = [Slow(clock, 1), Slow(clock, 2)]
     soonest = Soonest(iter(ways))
-    answered(soonest, 2 * runners.TURNS)
+    answered(soonest, 2 * TURNS)
     first.seconds[-1] = 3
     answered(soonest, runners.AGAIN)
-    assert first.answers == runners.TURNS + runners.AGAIN
-    answered(soonest, 2 * runners.TURNS)
+    assert first.answers == TURNS + runners.AGAIN
+    answered(soonest, 2 * TURNS)
     assert soonest.runner is second
     answered(soonest, runners.AGAIN)
-    assert second.answers == 2 * runners.TURNS + runners.AGAIN
+    assert second.answers == 2 * TURNS + runners.AGAIN
 
 
 def test_a_slow_first_answer_and_a_slow_moment_decide_nothing(clock: list[float]) -> None:
     ways = [Slow(clock, 90, 1, 1, 90, 1), Slow(clock, 2)]
     soonest = Soonest(iter(ways))
-    answered(soonest, 2 * runners.TURNS)
+    answered(soonest, 2 * TURNS)
+    assert soonest.runner is ways[0]
+
+
+def test_no_way_is_judged_by_one_bad_moment_of_the_machine(clock: list[float]) -> None:
+    ways = [Slow(clock, *[9] * runners.TURN, 1), Slow(clock, 2)]
+    soonest = Soonest(iter(ways))
+    answered(soonest, 2 * TURNS)
     assert soonest.runner is ways[0]
 
 
@@ -94,7 +102,7 @@ def test_a_way_is_made_only_when_its_turn_comes(clock: list[float]) -> None:
             yield Slow(clock, seconds)
 
     soonest = Soonest(ways())
-    answered(soonest, runners.TURNS - 1)
+    answered(soonest, runners.TURN - 1)
     assert made == [1]
     answered(soonest, 1)
     assert made == [1, 2]

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from itertools import islice
-from typing import Protocol
+from collections.abc import Generator, Iterator
+from itertools import count, islice
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepmnist.rejection import Scores
 
-TURNS = 8  # answers of each way, before one is chosen; who asks fewer times pays for one way only
+TURN = 8  # answers of a way in a row; who asks fewer times pays for one way only
+ROUNDS = 4  # turns of each way before one is chosen, so that a bad moment falls on all of them
 AGAIN = 1_000  # answers of the chosen one, before all have their turns again: machines have moods
 AT_FIRST = 2  # ways that are tried; one more each time after, since one may take long to make
 
@@ -30,6 +31,10 @@ class Runner(Protocol):
         ...
 
 
+# Gives whose turn it is, and for how many answers; takes the seconds of each of those.
+Turns: TypeAlias = Generator[tuple[Runner, int], list[float], None]
+
+
 class Soonest:
     """Several runners as one: each answers a few times, then the soonest of them for long.
 
@@ -38,39 +43,33 @@ class Soonest:
 
     def __init__(self, ways: Iterator[Runner]) -> None:
         """ways: runners of one model and size, at least one, each made when its turn comes."""
-        self._ways = ways
-        self._made = [next(ways)]
-        self._tried = AT_FIRST  # ways, at most
-        self._took: list[float] = []  # seconds, of those that had their turns already
+        self._turns = _turns(ways)
         self._seconds: list[float] = []  # of each answer of the one whose turn it is
-        self._turns = TURNS
-        self.runner = self._made[0]
+        self.runner, self._answers = next(self._turns)
 
     def answer(self, images: NDArray[np.uint8 | np.floating], into: Scores, rows: slice) -> None:
         """See Runner."""
         started = time.perf_counter()
         self.runner.answer(images, into, rows)
         self._seconds.append(time.perf_counter() - started)
-        if len(self._seconds) == self._turns:
-            self._pass_on()
+        if len(self._seconds) == self._answers:
+            self.runner, self._answers = self._turns.send(self._seconds)
+            self._seconds = []
 
-    def _pass_on(self) -> None:
-        """To the next; after the last, to the soonest; after that one's many answers, anew."""
-        if self._turns == AGAIN:
-            self.runner, self._turns = self._made[0], TURNS
-            self._tried += 1
-        else:
-            self._took.append(statistics.median(self._seconds))
-            following = self._following()
-            if following is None:
-                soonest = self._took.index(min(self._took))
-                self.runner, self._turns, self._took = self._made[soonest], AGAIN, []
-            else:
-                self.runner = following
-        self._seconds = []
 
-    def _following(self) -> Runner | None:
-        place = len(self._took)
-        if place == len(self._made) < self._tried:
-            self._made.extend(islice(self._ways, 1))
-        return self._made[place] if place < len(self._made) else None
+def _turns(ways: Iterator[Runner]) -> Turns:
+    made: list[Runner] = []
+    for tried in count(AT_FIRST):
+        seconds: dict[Runner, list[float]] = {}
+        for _ in range(ROUNDS):
+            for way in _first(tried, made, ways):
+                seconds.setdefault(way, []).extend((yield way, TURN))
+        yield min(seconds, key=lambda way: statistics.median(seconds[way])), AGAIN
+
+
+def _first(most: int, made: list[Runner], ways: Iterator[Runner]) -> Iterator[Runner]:
+    """So many ways at most: those that are made, then others as they are made."""
+    yield from [*made]
+    for way in islice(ways, most - len(made)):
+        made.append(way)
+        yield way
