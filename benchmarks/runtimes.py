@@ -22,6 +22,7 @@ from deepmnist import chatter, model, recipes
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS
 from deepmnist.export import litert
+from deepmnist.export.folding import folded
 from deepmnist.prediction import write_unit_range
 
 CLASSES = len(DIGITS)
@@ -34,14 +35,18 @@ Answer = Callable[[NDArray[np.uint8], NDArray[np.float32]], None]
 class Net:
     """One net in every form that a runtime reads."""
 
-    keras: keras.Model  # to logits
+    keras: keras.Model  # to logits, its normalisations folded away
     litert: bytes
     onnx: bytes
 
 
 def prepare(recipe: str) -> Net:
-    """The recipe's architecture, untrained, with a readout that tells images apart."""
-    net = model.build(recipes.configure(recipe), CLASSES)
+    """The recipe's architecture, untrained, with a readout that tells images apart.
+
+    Its normalisations are folded for every runtime, as the product does for its files: no converter
+    folds those behind a pooling by itself.
+    """
+    net = folded(model.build(recipes.configure(recipe), CLASSES))
     readout, generator = net.get_layer("logits"), np.random.default_rng(0)
     readout.set_weights(
         [generator.normal(0, 0.1, weights.shape) for weights in readout.get_weights()]

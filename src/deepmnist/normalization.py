@@ -52,7 +52,14 @@ class FusedNormalization(keras.layers.Layer):
         """The inputs' shape."""
         return shape
 
+    def factor_and_term(self) -> tuple[Any, Any]:
+        """What it comes to after training: each channel times the one, then plus the other.
+
+        Both float32 (c,); the factors are positive.
+        """
+        factor = tf.math.rsqrt(self.variance.value + EPSILON)
+        return factor, self.offset.value - self.mean.value * factor
+
     def _by_running_statistics(self, inputs: Any) -> Any:
-        scale = tf.math.rsqrt(self.variance.value + EPSILON)
-        shift = self.offset.value - self.mean.value * scale
-        return inputs * tf.cast(scale, inputs.dtype) + tf.cast(shift, inputs.dtype)
+        factor, term = self.factor_and_term()
+        return inputs * tf.cast(factor, inputs.dtype) + tf.cast(term, inputs.dtype)

@@ -79,6 +79,14 @@ def test_every_operation_is_builtin_and_none_juggles_shapes(interpreter: Interpr
     }
 
 
+@pytest.mark.parametrize("recipe", ["balanced", "accurate", "distilled"])
+def test_no_operation_is_left_of_a_normalisation(recipe: str) -> None:
+    net = model.build(recipes.configure(recipe), 10)
+    for each in net.weights:
+        each.assign(np.full(each.shape, 0.5))
+    assert {"ADD", "MUL"}.isdisjoint(litert.operations(litert.convert(net, TEMPERATURE)))
+
+
 def test_a_net_that_knows_what_is_no_digit_tells_that_apart() -> None:
     net = model.build(recipes.configure("fast", seed=3), 11)
     readout = net.layers[-1].kernel

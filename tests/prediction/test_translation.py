@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -73,6 +74,16 @@ def test_a_translation_answers_as_its_file_does(kind: str) -> None:
     found = by_onnx_runtime(translation.to_onnx(file, SIZE))
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("kind", ["normalises, with and without padding", "averages windows"])
+def test_every_activation_becomes_a_part_of_what_is_before_it(kind: str, tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    onnxruntime.InferenceSession(translation.to_onnx(FILES[kind](), SIZE), options)
+    found = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert "Conv" in found
+    assert "Relu" not in found
 
 
 def test_a_translation_is_valid_onnx_with_operations_of_its_own() -> None:

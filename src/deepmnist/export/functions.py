@@ -1,8 +1,9 @@
 """A trained net as a TensorFlow function: what every format is converted from.
 
 Of an export its weights are constants inside the graph, since ONNX's converter would make inputs of
-variables. A training's own file is made from the net's variables, which takes less memory. Names of
-inputs and outputs, and shapes, are those of prediction/graphs.py, in every format.
+variables. A training's own file is made from variables, which takes less memory. Normalisations are
+folded into the convolutions before them (folding.py). Names of inputs and outputs, and shapes, are
+those of prediction/graphs.py, in every format.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from deepmnist.contract import SIDE
+from deepmnist.export.folding import folded
 
 Function: TypeAlias = tf.types.experimental.PolymorphicFunction
 Answer: TypeAlias = Callable[[tf.Tensor], tf.Tensor]  # logits of images
@@ -35,8 +37,8 @@ def classifier(
 
 
 def of_variables(net: keras.Model, temperature: float, classes: int | None = None) -> Function:
-    """The classifier that reads its weights from the net's variables, of which it holds no copy."""
-    return _classifier(partial(net, training=False), temperature, classes)
+    """The classifier with its weights as variables."""
+    return _classifier(partial(folded(net), training=False), temperature, classes)
 
 
 def _classifier(answer: Answer, temperature: float, classes: int | None) -> Function:
@@ -55,6 +57,7 @@ def frozen(net: keras.Model, half: bool = False) -> Answer:
 
     half: weights are stored in float16, and computed with in float32.
     """
+    net = folded(net)
     weights, statistics = (
         [variable.numpy() for variable in variables]
         for variables in (net.trainable_variables, net.non_trainable_variables)

@@ -21,6 +21,7 @@ OPSET, FILE_FORMAT = 17, 8  # ONNX 1.12's, which every ONNX Runtime since 2022 r
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 PADDING = ("SAME_UPPER", "VALID")  # LiteRT's Padding, by number
 NO_ACTIVATION, RELU = 0, 1  # LiteRT's ActivationFunctionType
+OVER_PIXELS = {"CONV_2D", "MAX_POOL_2D"}  # operations that put their activation themselves
 ABSENT = -1  # the number of an input that an operator does without
 TO_THE_END = np.iinfo(np.int32).max  # where a slice ends that has no end
 IMAGE = "image"
@@ -73,12 +74,16 @@ class _Graph:
     def write(self, operator: Any) -> None:
         """Put nodes for an operator, and for the activation that LiteRT has made a part of it."""
         kind = self._kinds[operator.opcodeIndex]
-        activation = getattr(operator.builtinOptions, "fusedActivationFunction", NO_ACTIVATION)
-        if kind not in WRITERS or activation not in (NO_ACTIVATION, RELU):
-            raise TranslationError(f"{kind} with activation {activation}")
-        result = WRITERS[kind](self, operator.inputs, operator.builtinOptions)
+        options = operator.builtinOptions
+        if kind not in WRITERS or _activation(options) not in (NO_ACTIVATION, RELU):
+            raise TranslationError(f"{kind} with activation {_activation(options)}")
+        result = WRITERS[kind](self, operator.inputs, options)
         (output,) = operator.outputs
-        self._names[output] = self.node("Relu", result) if activation == RELU else result
+        self._names[output] = result if kind in OVER_PIXELS else self.activated(result, options)
+
+    def activated(self, values: str, options: Any) -> str:
+        """What the activation in an operator's options makes of values; its name."""
+        return self.node("Relu", values) if _activation(options) == RELU else values
 
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Put a node of one result; its name."""
@@ -106,8 +111,12 @@ class _Graph:
         data = self._buffers[described.buffer].data
         if data is None or described.type not in self._dtypes:
             raise TranslationError("a weight that is computed, or kept in fewer bits")
-        shape = () if described.shape is None else described.shape
-        return np.asarray(data).view(self._dtypes[described.type]).reshape(shape)
+        return np.asarray(data).view(self._dtypes[described.type]).reshape(self.shape(tensor))
+
+    def shape(self, tensor: int) -> list[int]:
+        """Of a tensor, as the file has it: for one image."""
+        found = self._graph.tensors[tensor].shape
+        return [] if found is None else list(map(int, found))
 
     def name(self, tensor: int) -> str:
         """Of a tensor: the image, what a node gives, or a constant."""
@@ -120,7 +129,7 @@ class _Graph:
         from onnx import TensorProto, helper
 
         def described(name: str, tensor: int) -> onnx.ValueInfoProto:
-            shape = [size, *map(int, self._graph.tensors[tensor].shape[1:])]
+            shape = [size, *self.shape(tensor)[1:]]
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
         graph = helper.make_graph(
@@ -135,33 +144,60 @@ class _Graph:
         return model.SerializeToString()
 
 
+def _activation(options: Any) -> int:
+    return int(getattr(options, "fusedActivationFunction", NO_ACTIVATION))
+
+
 def _convolution(graph: _Graph, inputs: Inputs, options: Any) -> str:
     image, kernel, bias = inputs
     if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
         raise TranslationError("a dilated convolution")
     weights = graph.constant(graph.value(kernel).transpose(CHANNELS_FIRST))
-    return _over_pixels(graph, "Conv", [graph.name(image), weights, graph.name(bias)], options)
+
+    def summed(pixels: str) -> str:
+        sums = graph.node("Conv", pixels, weights, graph.name(bias), **_windows(options))
+        return graph.activated(sums, options)
+
+    return _over_pixels(graph, image, summed)
 
 
 def _max_pooling(graph: _Graph, inputs: Inputs, options: Any) -> str:
-    window = [options.filterHeight, options.filterWidth]
-    return _over_pixels(graph, "MaxPool", [graph.name(inputs[0])], options, kernel_shape=window)
+    """The greatest of what the activation leaves, which is what it leaves of the greatest.
+
+    So it is free: ONNX Runtime makes it a part of the convolution before.
+    """
+    size = [options.filterHeight, options.filterWidth]
+
+    def greatest(pixels: str) -> str:
+        left = graph.activated(pixels, options)
+        return graph.node("MaxPool", left, kernel_shape=size, **_windows(options))
+
+    return _over_pixels(graph, inputs[0], greatest)
 
 
-def _over_pixels(
-    graph: _Graph, kind: str, given: list[str], options: Any, **attributes: Any
-) -> str:
-    image, *weights = given
-    first = graph.node("Transpose", image, perm=CHANNELS_FIRST)
-    strides, padding = [options.strideH, options.strideW], PADDING[options.padding]
-    found = graph.node(kind, first, *weights, strides=strides, auto_pad=padding, **attributes)
-    return graph.node("Transpose", found, perm=CHANNELS_LAST)
+def _windows(options: Any) -> dict[str, Any]:
+    """How windows move over a picture, and whether beyond its border."""
+    strides = [options.strideH, options.strideW]
+    return {"strides": strides, "auto_pad": PADDING[options.padding]}
+
+
+def _over_pixels(graph: _Graph, image: int, make: Callable[[str], str]) -> str:
+    """What `make` makes of an image whose channels come first, with channels last again."""
+    _, height, width, channels = graph.shape(image)
+    if channels == 1:  # the same values in the same order, so that nothing is copied
+        first = graph.node("Reshape", graph.name(image), graph.numbers(-1, 1, height, width))
+    else:
+        first = graph.node("Transpose", graph.name(image), perm=CHANNELS_FIRST)
+    return graph.node("Transpose", make(first), perm=CHANNELS_LAST)
 
 
 def _dense(graph: _Graph, inputs: Inputs, options: Any) -> str:
     values, weights, bias = inputs
-    product = graph.node("MatMul", graph.name(values), graph.constant(graph.value(weights).T))
-    return product if bias == ABSENT else graph.node("Add", product, graph.name(bias))
+    if len(graph.shape(values)) != 2:
+        raise TranslationError("a dense layer of other than rows of values")
+    more = () if bias == ABSENT else (graph.name(bias),)
+    given = graph.name(values), graph.constant(graph.value(weights)), *more
+    return graph.node("Gemm", *given, transB=1)
 
 
 def _same(kind: str) -> Writer:
