@@ -1,7 +1,11 @@
 """How fast ours reads, on pictures drawn here: images, crops of one digit, a photo of a line.
 
-benchmarks/reader.py writes these figures beside the accuracies. Everything is from the file's bytes
-to the answer, decoding included, but `images`, which starts at 28 x 28 pixels. Medians of turns.
+    python -m benchmarks.pace [--model BUNDLE]
+
+measures what one core does, as a worker of `deepmnist score` has it: in a process held to one, with
+a predictor of one. That is what docs/scale.md counts with. benchmarks/reader.py writes the same
+figures of all cores beside the accuracies. Everything is from the file's bytes to the answer,
+decoding included, but `images`, which starts at 28 x 28 pixels. Medians of turns.
 """
 
 from __future__ import annotations
@@ -10,14 +14,16 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
-from benchmarks import apart
-from deepmnist import classification, images, pictures, prediction, reader, sheet
+from benchmarks import apart, results
+from deepmnist import bundle, classification, images, pictures, prediction, reader, sheet
+from deepmnist.cluster.scoring import model_of
 from deepmnist.prediction import Predictor
 
 TURNS = 7
@@ -32,8 +38,23 @@ FIRST = 1_000  # pictures after which memory is looked at first
 Grey = NDArray[np.uint8]
 
 
+def main(
+    model: Annotated[Path, typer.Option(help="Bundle that is read with.")] = bundle.SHIPPED,
+) -> None:
+    """Measure one core, print, write benchmarks/results/pace.json."""
+    figures = {"cores": 1, **apart.on_one_core(of_one_core, model)}
+    print(figures)
+    print(results.write("pace", figures))
+
+
+def of_one_core(model: Path) -> dict[str, Any]:
+    """`measure`, with what a worker of one core has. See apart.on_one_core."""
+    cv2.setNumThreads(1)
+    return measure(model_of(bundle.load(model)).predictor(cores=1))
+
+
 def measure(predictor: Predictor) -> dict[str, Any]:
-    """Rates and times."""
+    """Rates and times, on the cores that this process and the predictor may use."""
     crops = [("crop", jpeg(crop(number))) for number in range(CROPS)]
     return {
         "images_per_second": _images_per_second(predictor),
@@ -146,3 +167,7 @@ def _photographed(
 def jpeg(picture: Grey) -> bytes:
     """The picture as a phone would save it."""
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
+
+
+if __name__ == "__main__":
+    typer.run(main)

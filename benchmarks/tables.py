@@ -120,7 +120,7 @@ def serving(folder: Path = results.FOLDER) -> str:
 
 def scaling(folder: Path = results.FOLDER) -> str:
     """What 10 billion pictures take, of what has been measured, as Markdown."""
-    names = ("cluster", "plan", "reader", "scale")
+    names = ("cluster", "plan", "pace", "reader", "scale")
     return scale_table.written(*(_read(folder / f"{name}.json") for name in names))
 
 

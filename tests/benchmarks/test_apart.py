@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import apart
+from deepmnist.prediction import usable_cores
 
 MIB = 2**20
 
@@ -17,6 +18,15 @@ def test_a_function_is_run_in_another_process() -> None:
     assert apart.run(os.getpid) != os.getpid()
     with pytest.raises(ZeroDivisionError):
         apart.run(divmod, 1, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="holding to cores is Linux's")
+def test_a_function_held_to_one_core_has_one_and_ours_are_given_back() -> None:
+    ours = usable_cores()
+    assert apart.on_one_core(usable_cores) == 1
+    with pytest.raises(ZeroDivisionError):
+        apart.on_one_core(divmod, 1, 0)
+    assert usable_cores() == ours
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from benchmarks import apart, contenders, pace, reader, reader_table, results, tables, wild
 from benchmarks.contenders import Answer, Grey
-from deepmnist import prediction
+from deepmnist import bundle, prediction
 from deepmnist.errors import PictureError
 from tests.writing import PlainHandPredictor
 
@@ -161,3 +162,27 @@ def test_the_photo_and_the_crops_are_as_large_as_they_say() -> None:
     assert pace.crop(3).shape == (pace.CROP_SIDE, pace.CROP_SIDE)
     assert (pace.crop(3) != pace.crop(13)).any()
     assert pace.decode(pace.jpeg(pace.crop(0))).shape == (pace.CROP_SIDE, pace.CROP_SIDE)
+
+
+def test_what_one_core_does_is_measured_with_one_and_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process held to one, with a predictor of one: what a worker of `score` has."""
+    given = []
+
+    def on_one_core(function: Any, *arguments: Any) -> Any:
+        given.append(function)
+        return function(*arguments)
+
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(apart, "on_one_core", on_one_core)
+    monkeypatch.setattr(pace, "measure", lambda predictor: {"predictor": predictor._cores})
+    threads = cv2.getNumThreads()
+    try:
+        pace.main(bundle.SHIPPED)
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(threads)
+    figures = json.loads((tmp_path / "pace.json").read_text())
+    assert given == [pace.of_one_core]
+    assert (figures["cores"], figures["predictor"]) == (1, 1)
