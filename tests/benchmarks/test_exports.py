@@ -30,6 +30,29 @@ def test_figures_are_of_the_files(exported, tiny: Dataset, quick: None) -> None:
         assert found[name]["one_image_us"]["n"] == found[name]["images_per_second"]["n"] == 1
 
 
+def test_one_image_is_timed_when_litert_has_chosen_how_to_answer_it(
+    exported, tiny: Dataset, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Single images are first met here, and the first ones are answered by turns, as trials."""
+    chosen = []
+
+    def in_turns(timers: dict[str, Any], rounds: int) -> dict[str, Any]:
+        ways = {name: timer.args[0].__self__ for name, timer in timers.items()}
+        chosen.append([name for name, way in ways.items() if way in asked])
+        return {name: {"median": 1.0} for name in timers}
+
+    asked: list[Any] = []
+    monkeypatch.setattr(inference, "in_turns", in_turns)
+    monkeypatch.setattr(inference, "ACQUAINTED", 3)
+    monkeypatch.setattr(
+        inference, "one_image_us", lambda way, images: asked.append(way.__self__) or 1.0
+    )
+    made = {"onnx int8": exported("onnx", "int8"), "litert float32": exported("litert")}
+    exports.measured(made, tiny, 1)
+    assert len(asked) == 2 * 3
+    assert chosen[0] == ["bundle", "litert float32"]
+
+
 def test_readers_are_timed_from_the_picture_on(exported, quick: None) -> None:
     (found,) = exports.measured_readers({"r": exported("litert", "float32", "reader")}, 1).values()
     assert found["one_image_us"]["median"] > 100
@@ -51,6 +74,7 @@ def test_the_table_says_what_the_json_says() -> None:
             "machine": {"processor": "Abacus", "cores": 2},
             "date": "2026-11-24",
             "rounds": 9,
+            "acquainted": 125,
             "test_n": 10_000,
             "versions": {"python": "3", "keras": "3.15"},
             "runtimes": {"onnx": "1.23"},
@@ -60,4 +84,5 @@ def test_the_table_says_what_the_json_says() -> None:
     assert "| ONNX, int8 | 0.50 MiB | 99.58 % | 99.93 % | 0.04 | 1,234 µs | 12,346 |" in text
     assert "| ONNX, int8 | 0.50 MiB | 0.04 | 1.2 ms |" in text
     assert "Abacus, 2 cores, 2026-11-24; medians of 9 turns" in text
+    assert "had chosen how to answer one image" in " ".join(text.split())
     assert "keras 3.15, onnx 1.23." in text
