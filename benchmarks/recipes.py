@@ -9,9 +9,10 @@ disturbed run does not lengthen. All seeds are reported; none decides anything.
 Killed at any moment, it goes on where it was: ledger.py says what is kept, and where.
 
 recipes.json holds a record a recipe, each with its day, its machine, its versions and the baseline
-it was measured beside. Those measured now replace theirs; the others stay as they are. What is not
-measured, such as what else ran then, may be written into a record by hand: its `remark`, which the
-table tells.
+it was measured beside. Those measured now replace theirs; the others stay as they are. Where all
+runs of a recipe were there, the tutorial of another day is not put in place of the one that ran
+beside them. What is not measured, such as what else ran then, may be written into a record by hand:
+its `remark`, which the table tells.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def counts(texts: Sequence[str]) -> dict[str, int]:
 
 def measure(seeds: Mapping[str, int], baseline: int, folder: Path) -> Path:
     """Train `seeds` of each recipe and `baseline` of the published tutorial; write the JSON."""
-    others = _measured_before(set(seeds))
+    before = _measured_before()
     _tell_what_is_there(seeds, folder)
     runs: dict[str, list[runfolder.Result]] = {name: [] for name in seeds}
     published = []
@@ -87,24 +88,40 @@ def measure(seeds: Mapping[str, int], baseline: int, folder: Path) -> Path:
         "test_accuracy": results.spread([run["test_correct"] / run["test_n"] for run in published]),
         "train_seconds": {**results.spread(seconds), "median": statistics.median(seconds)},
     }
-    now = {name: {**_figures(found), **_standing(found, yardstick)} for name, found in runs.items()}
+    now = {name: _record(found, before.get(name, {}), yardstick) for name, found in runs.items()}
     _print({**now, "the tutorial as published": yardstick})
-    records = {
-        name: {**others, **now}[name] for name in recipes.RECIPES if name in {**others, **now}
-    }
+    known = {**before, **now}
+    records = {name: known[name] for name in recipes.RECIPES if name in known}
     return results.write("recipes", {"dataset": "mnist", "baseline": yardstick, "recipes": records})
 
 
-def _measured_before(measured_now: set[str]) -> dict[str, Any]:
-    """The records of recipes that are not measured now, each with the ground it was measured on."""
+def _measured_before() -> dict[str, Any]:
+    """The records that are there, each with the ground it was measured on."""
     path = results.FOLDER / RECIPES_JSON
     found = json.loads(path.read_text()) if path.exists() else {"recipes": {}}
     ground = {key: found[key] for key in GROUND if key in found}
     return {
         name: {**ground, **record}
         for name, record in found["recipes"].items()
-        if name in recipes.RECIPES and name not in measured_now
+        if name in recipes.RECIPES
     }
+
+
+def _record(
+    found: list[runfolder.Result], before: dict[str, Any], yardstick: dict[str, Any]
+) -> dict[str, Any]:
+    """A recipe's figures and standing; `before`: its record until now, which may be of these runs.
+
+    Then they stand beside the tutorial of their own day, and keep their remark.
+    """
+    figures = _figures(found)
+    if before.get("train_seconds_each") != figures["train_seconds_each"]:
+        return {**figures, **_standing(found, yardstick)}
+    beside = before.get("baseline", yardstick)
+    if beside.get("date", before["date"]) == yardstick["date"]:
+        beside = yardstick  # the same runs of the tutorial, or more of them
+    remark = {"remark": before["remark"]} if "remark" in before else {}
+    return {**figures, **_standing(found, beside), **remark}
 
 
 def _figures(found: list[runfolder.Result]) -> dict[str, Any]:

@@ -131,6 +131,37 @@ def test_recipes_not_measured_now_stay_with_their_own_day_and_baseline(
     assert new["date"] != "2001-02-03"
 
 
+def test_runs_of_another_day_stay_beside_that_day_s_tutorial(
+    tmp_path: Path, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tutorial is run anew each day, recipes are not: what ran apart is not divided."""
+    day = ["2001-02-03"]
+    monkeypatch.setattr(recipes.time, "strftime", lambda *_: day[0])
+    monday = measure(tmp_path, fast=2, balanced=1)
+    path = results.FOLDER / "recipes.json"
+    monday["recipes"]["fast"]["remark"] = "the fan was loud"
+    path.write_text(json.dumps(monday))
+    day[0] = "2001-02-04"
+    slow = {"train_seconds": 300.0, "test_correct": 9_870, "test_n": 10_000}
+    monkeypatch.setattr(ledger, "published", lambda seed, folder: slow)
+    tuesday = measure(tmp_path, fast=2, balanced=2)
+    fast, balanced = tuesday["recipes"]["fast"], tuesday["recipes"]["balanced"]
+    assert fast["share_of_tutorial_time"] == monday["recipes"]["fast"]["share_of_tutorial_time"]
+    assert fast["baseline"] == monday["baseline"]
+    assert fast["remark"] == "the fan was loud"
+    assert balanced["baseline"] == tuesday["baseline"]  # one of its runs is of today
+    assert balanced["share_of_tutorial_time"] == pytest.approx(1.5 / 300)
+
+
+def test_more_runs_of_the_day_s_tutorial_are_taken_as_they_come(
+    tmp_path: Path, turns: list[str]
+) -> None:
+    measure(tmp_path, baseline=1, fast=2)
+    found = measure(tmp_path, baseline=3, fast=2)
+    assert found["recipes"]["fast"]["baseline"] == found["baseline"]
+    assert found["baseline"]["train_seconds"]["n"] == 3
+
+
 def test_a_record_from_before_records_had_days_gets_those_of_its_file(
     tmp_path: Path, turns: list[str]
 ) -> None:
