@@ -38,8 +38,9 @@ BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
 TRAINING = (
-    "Training time holds building, tracing and compiling; its share is of the tutorial's median, "
-    "taken beside it on the same machine."
+    "Training time, of recipes the mean and of the tutorial as published the median, holds "
+    "building, tracing and compiling; a share is of that median, taken beside it on the same "
+    "machine."
 )
 MARKS = "¹²³⁴⁵⁶⁷⁸⁹"  # of notes under the table, of which there are never more than recipes
 
