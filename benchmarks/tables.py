@@ -232,12 +232,18 @@ def _kills(figures: Figures) -> str:
 
 def _limits(figures: Figures) -> str:
     shares = ", ".join(
-        f"`{name}` {values['share_of_peak'] * 100:.0f} %"
+        f"`{name}` {values['share_of_peak'] * 100:.0f} %{_alone(name)}"
         for name, values in figures["recipes"].items()
     )
     return (
         f"Of the matrix-multiply peak in its own number format, a training step reaches: {shares}."
     )
+
+
+def _alone(name: str) -> str:
+    """limits.py leaves a teacher's part of a step out."""
+    taught = name in recipes.RECIPES and recipes.RECIPES[name].teacher is not None
+    return " (without its teacher)" if taught else ""
 
 
 def _scale(figures: Figures) -> str:
