@@ -221,7 +221,7 @@ def peers() -> tuple[list[Contender], dict[str, str]]:
         try:
             found.append(peer())
         except (ImportError, FileNotFoundError) as error:
-            missing[peer.name] = f"{error}; run pip install 'deepmnist[bench]'"
+            missing[peer.name] = f"{error}; run pip install 'deepmnist[contenders]'"
     return found, missing
 
 

@@ -1,6 +1,6 @@
 """Ours, Tesseract and RapidOCR on the same pictures of other people's writing, in one run.
 
-    pip install 'deepmnist[bench]'
+    pip install 'deepmnist[contenders]'
     python -m benchmarks.reader WILD [--model BUNDLE] [--mistakes FOLDER] [--most 20]
 
 WILD is a folder with labels.csv (wild.py says what is in it). No net is trained on it. Single

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def test_the_python_of_a_page_runs_as_it_stands(page: str, tmp_path: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs").is_dir()
+
+
+EXTRAS = re.compile(r"(?:deepmnist|\.|/src)\[([a-z,-]+)\]")
+
+
+def test_every_extra_that_is_named_can_be_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    folders = [ROOT / "src", ROOT / "benchmarks", ROOT / "docs", ROOT / "examples"]
+    files = [file for folder in folders for file in folder.rglob("*.[pm][yd]")]
+    texts = [file.read_text() for file in [*files, ROOT / "README.md", ROOT / "pyproject.toml"]]
+    named = {name for text in texts for found in EXTRAS.findall(text) for name in found.split(",")}
+    assert {"bench", "contenders", "train"} <= named
+    assert named <= {*project["optional-dependencies"]}
 
 
 def test_the_readme_names_both_commands_and_fits_two_screens() -> None:

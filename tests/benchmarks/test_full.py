@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_every_benchmark_that_writes_figures_is_known() -> None:
     modules = Path(full.__file__).parent.glob("*.py")
     writing = {path.stem for path in modules if "results.write(" in path.read_text()}
     assert writing == {"recipes", *full.OTHERS, *full.BY_THEMSELVES}
+
+
+def test_its_extra_brings_no_reader_that_is_run_by_itself() -> None:
+    """Tesseract has no wheel for some machines, and there nothing else could be measured."""
+    written = tomllib.loads((Path(full.__file__).parents[1] / "pyproject.toml").read_text())
+    extras = written["project"]["optional-dependencies"]
+    assert [each for each in extras["bench"] if "ocr" in each or "tess" in each] == []
+    assert len([each for each in extras["contenders"] if "ocr" in each]) == 2
 
 
 def test_what_is_left_out_is_said_when_the_rest_is_done(
