@@ -19,11 +19,24 @@ PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 TWO_SCREENS = 100  # lines
 
 LOG = "experiments.md"  # dated: it tells of runs whose JSON is gone
-UNITS = r"%|(?:micro|milli)?seconds?|minutes?|s|ms|us|µs|[KMG]i?B|(?:images|[GT]?FLOP)/s"
-FIGURE = re.compile(rf"(?<![\w.,])\d[\d.,]*(?: |\n\s*)?(?:{UNITS})(?!\w)")
-CHOICES = {  # numbers with a unit that were chosen, not measured
+TIME = r"(?:micro|milli)?seconds?|minutes?|hours?|days?|s|ms|us|µs"
+MEMORY = r"[kKMGTP]i?B|(?:million |billion |trillion )?bytes|(?:kilo|mega|giga|tera)(?:byte|bit)s?"
+THINGS = r"(?:images|pictures|photos|crops|requests|answers|rows|files|parts|steps)"
+RATE = rf"(?:{THINGS}|[kMGT]?B|[kMGT]?bit|[GT]?FLOP)/s|{THINGS} a second"
+UNITS = rf"%|{TIME}|{MEMORY}|{RATE}"
+FIGURE = re.compile(rf"(?<![\w.,])\d[\d.,]*(?: |-|\n\s*)?(?:{UNITS})(?!\w)")
+CHOICES = {  # numbers with a unit that were chosen, or follow from what was, and are not measured
     "128 MiB": "the largest picture file",
     "95 %": "the level of every interval",
+    "10 Gbit/s": "a network",
+    "51 million bytes": "a shard: 65,536 images of 784 bytes",
+    "100,352 bytes": "a block: 128 images",
+    "292 million bytes": "the blocks that are kept",
+    "8 bytes": "a whole number of 64 bits",
+    "7.84 trillion bytes": "10 billion images",
+    "10 billion bytes": "their labels",
+    "0.6 billion bytes": "their blocks, 8 bytes each",
+    "30 million bytes": "their shards' names and hashes, 200 bytes each",
 }
 
 
@@ -95,7 +108,11 @@ def test_no_page_gives_a_measured_figure_by_hand(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["99.2 %", "99.2%", "in 7 s.", "20 microseconds", "a 0.32\n s", "1,335 images/s", "1.2 GiB)"],
+    [
+        *("99.2 %", "99.2%", "in 7 s.", "20 microseconds", "a 0.32\n s", "5,826 hours", "3 days"),
+        *("1,335 images/s", "900 requests a second", "9.5 MB/s", "a 10-gigabit network"),
+        *("1.2 GiB)", "200.0 TB", "20 kB", "12.9 bytes", "45 million bytes", "7 terabytes"),
+    ],
 )
 def test_a_figure_typed_by_hand_is_found(text: str) -> None:
     assert len(unbacked(f"It is {text}, or so.")) == 1
@@ -103,7 +120,11 @@ def test_a_figure_typed_by_hand_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{accuracy:.2%}", "28x28", "5,000 steps of 50", "Python 3.11", "5,000 images", "95 %"]
+    "text",
+    [
+        *("{accuracy:.2%}", "28x28", "5,000 steps of 50", "Python 3.11", "5,000 images", "95 %"),
+        *("status 130, while a second ends it", "10 billion pictures", "32 files, 8 bits"),
+    ],
 )
 def test_other_numbers_are_left_alone(text: str) -> None:
     assert unbacked(text) == []
