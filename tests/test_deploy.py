@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from deepmnist import canvas
+from deepmnist import canvas, prediction
 from deepmnist.export import evidence, exporting, golden, parity
 from deepmnist.prediction import graphs, saved_model
 
@@ -30,6 +30,13 @@ def block(language: str, number: int = 0) -> str:
     """The code of that language, or of none, in the page's order."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     return [code for name, code in found if name == language][number]
+
+
+def test_the_page_sends_each_kind_where_it_is_run() -> None:
+    """A reader given to a command is refused with a word of this page (prediction/loading.py)."""
+    (told,) = (each for each in PAGE.split("\n\n") if "as\n`--model`" in each)
+    assert "take a classifier" in told
+    assert f"deepmnist.prediction.{prediction.open_graph.__name__}" in told
 
 
 @pytest.mark.parametrize("format", exporting.FORMATS)
