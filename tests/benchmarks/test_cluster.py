@@ -1,0 +1,37 @@
+"""Scoring against the predictor alone: both are of one runtime, or their ratio says nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from benchmarks import cluster
+from deepmnist import bundle
+from deepmnist.cluster.scoring import Model
+from deepmnist.prediction import usable_cores
+
+ROWS = 5
+
+
+def test_in_bulk_the_predictor_is_the_job_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told how many images there are, by which the runtime is chosen, and has all cores."""
+    images = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(784), ROWS, [None, pa.py_buffer(bytes(ROWS * 784))]
+    )
+    pq.write_table(pa.table({"image": images}), tmp_path / "rows.parquet")
+    asked: list[dict[str, Any]] = []
+    predictor = Model.predictor
+
+    def noted(self: Model, cores: int, expected: int = 0) -> Any:
+        asked.append({"cores": cores, "expected": expected})
+        return predictor(self, cores, expected)
+
+    monkeypatch.setattr(Model, "predictor", noted)
+    assert cluster.in_bulk(tmp_path, bundle.SHIPPED)["rows_per_second"] > 0
+    assert asked == [{"cores": usable_cores(), "expected": ROWS}]
