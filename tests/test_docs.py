@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import results, tables
 from deepmnist import recipes
+from tests.test_architecture import LEVELS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "examples/README.md"]
@@ -136,9 +137,12 @@ def unbacked(text: str) -> list[str]:
     return [figure for figure in found if figure not in CHOICES]
 
 
-def test_every_module_is_in_the_design_page() -> None:
+LEVEL = re.compile(r"^ {4}(\d)  (.*(?:\n {7}.*)*)", re.MULTILINE)
+
+
+def test_every_module_is_in_the_design_page_at_the_level_that_is_held() -> None:
+    """Every module has a level (test_architecture.py), so that none is left out here."""
     page = (ROOT / "docs" / "design.md").read_text()
-    package = ROOT / "src" / "deepmnist"
-    rooms = [path.stem for path in package.iterdir() if path.suffix in {"", ".py"}]
-    named = [room for room in rooms if not room.startswith("__")]
-    assert [room for room in named if not re.search(rf"\b{room}\b", page)] == []
+    block = page.split("holds the levels:\n\n")[1].split("\n\n")[0]
+    shown = {int(level): {*names.split()} for level, names in LEVEL.findall(block)}
+    assert shown == {level: {*names.split()} for level, names in LEVELS.items()}
