@@ -74,6 +74,13 @@ def test_every_extra_that_is_named_can_be_installed() -> None:
     assert named <= {*project["optional-dependencies"]}
 
 
+def test_the_image_of_the_cluster_s_page_can_train_as_the_page_has_it_do() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    dockerfile = page.split("```dockerfile\n")[1].split("```")[0]
+    (extras,) = EXTRAS.findall(dockerfile)
+    assert {*extras.split(",")} == {"train", "cluster"}
+
+
 def test_the_readme_names_both_commands_and_fits_two_screens() -> None:
     text = (ROOT / "README.md").read_text()
     assert "make train" in text
