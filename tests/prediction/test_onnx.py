@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -116,6 +117,18 @@ def test_text_that_is_no_utf8_is_refused_in_one_line(exported, tmp_path: Path, t
     with pytest.raises(BundleError) as caught:
         prediction.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_runs_is_what_was_checked_though_the_file_also_begins_as_onnx_runtime_s_own(
+    exported, tmp_path: Path
+) -> None:
+    """ONNX Runtime tells its own format by the bytes 4 to 8, which here are a producer's name."""
+    content = exported("onnx").path.read_bytes()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"\x08\x08\x12\x04ORTM" + content)
+    images = np.zeros((2, 28, 28), np.uint8)
+    plain = prediction.load(exported("onnx").path).predict_proba(images)
+    np.testing.assert_array_equal(prediction.load(path).predict_proba(images), plain)
 
 
 @pytest.mark.parametrize("recipe", recipes.RECIPES)

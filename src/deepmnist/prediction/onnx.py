@@ -16,6 +16,7 @@ from deepmnist.metadata import KEY, Metadata, decoded
 from deepmnist.prediction.graphs import Ends, Graph, check_ends
 
 DTYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(bool)": "bool"}
+AS_ONNX = "session.load_model_format", "ONNX"  # not guessed: a file may begin as ONNX Runtime's own
 DOMAINS = {"", "ai.onnx"}  # ONNX's own
 ARITHMETIC = """
     Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Concat Constant Conv CumSum
@@ -48,7 +49,10 @@ def opened(content: bytes, path: Path) -> tuple[Graph, Metadata]:
     metadata = decoded(texts[0] if texts else None, str(path))
     try:
         with chatter.dropped():
-            session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.add_session_config_entry(*AS_ONNX)
+            providers = ["CPUExecutionProvider"]
+            session = onnxruntime.InferenceSession(content, options, providers=providers)
         takes, gives = _ends(session.get_inputs()), _ends(session.get_outputs())
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         raise BundleError(f"{path} cannot be run by ONNX Runtime: {reason(error)}") from error
