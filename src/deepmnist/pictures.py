@@ -19,14 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from deepmnist import scans
+from deepmnist import greys, scans
 from deepmnist.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
@@ -78,7 +76,7 @@ def decode(data: bytes, name: str) -> Grey:
     """The picture in `data` as grey uint8 (height, width), 0 black .. 255 white, upright.
 
     The first frame of a moving picture, turned as its EXIF orientation says. Colours become their
-    luma; 16-bit grey is scaled to 8; transparent pixels become paper (see `_on_paper`).
+    luma; 16-bit grey is scaled to 8; transparent pixels become paper (see greys.py).
     `name` stands for the picture in messages. PictureError where it is empty, no picture of the
     six formats, damaged, or beyond MAX_FILE_BYTES, MAX_PICTURE_PIXELS or MAX_SCANS.
     """
@@ -109,7 +107,7 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
             reduced = picture.size != (width, height)
             picture.load()
             orientation = _orientation(picture)
-            grey = _upright(_grey(picture), orientation)
+            grey = _upright(greys.grey(picture), orientation)
             given = (width, height) if orientation in ON_SIDE else (height, width)
             return Picture(grey, given if reduced else grey.shape)
     except PictureError:
@@ -181,63 +179,6 @@ def _opened(data: bytes) -> Image.Image:
     """The picture with its header read and nothing decoded."""
     with _quietly():
         return Image.open(io.BytesIO(data), formats=FORMATS)
-
-
-# ---- from any mode to grey ----------------------------------------------------------------------
-
-WHITES = {"I": (255, 65_535), "F": (1, 255, 65_535)}  # what white may be where no depth says it
-DEEP = ("I;16", "I;16L", "I;16B", "I;16N")  # 16-bit grey, in either byte order
-HOLES_OF_INK = 0.25  # share of a picture that is transparent, above which the rest is ink
-
-
-def _grey(picture: Image.Image) -> Image.Image:
-    """Mode L of any mode."""
-    if picture.mode in DEEP:
-        return _scaled(np.asarray(picture).astype(np.uint16), 0, 65_535)
-    if picture.mode in WHITES:
-        return _scaled_by_range(np.asarray(picture), WHITES[picture.mode])
-    if picture.has_transparency_data:
-        return _on_paper(picture.convert("RGBA"))
-    return _luma(picture)
-
-
-def _luma(picture: Image.Image) -> Image.Image:
-    return picture if picture.mode == "L" else picture.convert("RGB").convert("L")
-
-
-def _scaled(levels: NDArray[Any], black: float, white: float) -> Image.Image:
-    scale = 255 / ((white - black) or 1)
-    return Image.fromarray(cv2.convertScaleAbs(levels, alpha=scale, beta=-black * scale))
-
-
-def _scaled_by_range(numbers: NDArray[Any], whites: Sequence[int]) -> Image.Image:
-    """Grey of numbers without a stated white: the least usual white that none of them exceeds.
-
-    Numbers below 0 or above every usual white are stretched, lowest to black, highest to white.
-    """
-    lowest, highest = float(numbers.min()), float(numbers.max())
-    if not np.isfinite([lowest, highest]).all():
-        raise ValueError("some pixels are no finite number")
-    for white in whites:
-        if lowest >= 0 and highest <= white:
-            return _scaled(numbers, 0, white)
-    return _scaled(numbers, lowest, highest)
-
-
-def _on_paper(picture: Image.Image) -> Image.Image:
-    """An RGBA picture laid on white or black paper, so that its ink can be seen.
-
-    Where more than a quarter is transparent, what is opaque is ink, and the paper is whichever is
-    farther from its mean: white ink comes on black. Otherwise what is opaque brings its own paper
-    (a picture with round corners), and the holes are filled with whichever is nearer.
-    """
-    alpha, grey = picture.getchannel("A"), _luma(picture)
-    black, white = (Image.new("L", picture.size, level) for level in (0, 255))
-    opacity = np.asarray(alpha).mean() / 255
-    ink_is_opaque = opacity < 1 - HOLES_OF_INK
-    on_black = Image.composite(grey, black, alpha)
-    opaque_is_bright = np.asarray(on_black).mean() > opacity * 255 / 2
-    return on_black if ink_is_opaque == opaque_is_bright else Image.composite(grey, white, alpha)
 
 
 # ---- orientation --------------------------------------------------------------------------------
