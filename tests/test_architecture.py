@@ -19,8 +19,9 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 # A module or folder directly under the package, and how high it stands. A module imports from lower
 # levels, or from its own where that makes no circle.
 LEVELS = {
-    0: "errors contract atomic chatter machine scans greys images pictures ink connected rulings "
-    "layout cuts expectation rejection canvas verdict roster workers order stopping rounding",
+    0: "errors contract atomic chatter machine scans tags greys images pictures ink connected "
+    "rulings layout cuts expectation rejection canvas verdict roster workers order stopping "
+    "rounding",
     1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges"
     " gradients joint synchronized distribution",

@@ -323,6 +323,55 @@ def test_a_tile_larger_than_the_limit_is_refused_though_its_picture_is_small() -
         pictures.decode(data, "x")
 
 
+def tiff(more: dict[int, tuple[int, int, int]], size: int = 28) -> bytes:
+    """A square TIFF of plain bytes: tags with their types, counts and values, 100 kB behind them.
+
+    A value of -1 stands for the place of those bytes.
+    """
+    usual = {256: size, 257: size, 258: 8, 259: 1, 262: 1, 277: 1}
+    every = {tag: (4, 1, value) for tag, value in usual.items()} | more
+    behind = 8 + 2 + 12 * len(every) + 4
+    entries = b"".join(
+        struct.pack("<HHII", tag, kind, count, behind if value < 0 else value)
+        for tag, (kind, count, value) in sorted(every.items())
+    )
+    return b"II*\0" + struct.pack("<IH", 8, len(every)) + entries + bytes(4) + bytes(100_002)
+
+
+ROWS_A_STRIP, STRIPS, RESOLUTION = 278, 273, 282
+BYTES, RATIONALS = 1, 5
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [{ROWS_A_STRIP: (4, 1, 1), STRIPS: (BYTES, 100_001, -1)}, {RESOLUTION: (RATIONALS, 7_001, -1)}],
+)
+def test_a_tiff_of_too_many_strips_or_numbers_is_refused_before_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch, tag: dict[int, tuple[int, int, int]]
+) -> None:
+    """Pillow would make an object of each, of hundreds of bytes."""
+    monkeypatch.setattr(pictures, "MAX_NUMBERS", 7_000)
+    monkeypatch.setattr(pictures, "_opened", None)
+    with pytest.raises(PictureError, match=r"^x is a TIFF of more than 7,000 strips, tiles or"):
+        pictures.decode(tiff({STRIPS: (4, 1, 0)} | tag), "x")
+
+
+def test_a_tiff_whose_strips_cover_it_again_and_again_is_refused_before_decoding() -> None:
+    once = {ROWS_A_STRIP: (4, 1, 14), STRIPS: (BYTES, 2, 0)}
+    assert pictures.decode(tiff(once), "x").shape == (28, 28)
+    again = {ROWS_A_STRIP: (4, 1, 14), STRIPS: (BYTES, 13, -1)}
+    with pytest.raises(PictureError, match=r"^x is a TIFF with far more strips than it needs"):
+        pictures.decode(tiff(again), "x")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "CMYK", "I;16", "F"])
+@pytest.mark.parametrize("strip", [1, 7, 1_000_000])
+def test_a_tiff_is_read_whatever_its_strips(mode: str, strip: int) -> None:
+    picture = drawn().convert(mode) if mode != "I;16" else Image.fromarray(GREY.astype("u2") * 257)
+    grey = pictures.decode(saved(picture, "TIFF", strip_size=strip), "x")
+    np.testing.assert_allclose(grey, GREY, atol=2)
+
+
 @pytest.mark.parametrize("several", [True, False])
 def test_a_jpeg_of_too_many_scans_is_refused_before_decoding(
     monkeypatch: pytest.MonkeyPatch, several: bool

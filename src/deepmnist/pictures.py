@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from deepmnist import greys, scans
+from deepmnist import greys, scans, tags
 from deepmnist.errors import PictureError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
@@ -34,6 +34,8 @@ STDIN = "-"
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
 MAX_SCANS = 100  # of a JPEG, each of which costs work for every pixel; a usual one has 1 or 10
+MAX_NUMBERS = 100_000  # in a tag of a TIFF, such as its strips; narrow strips make some thousands
+MAX_LAYERS = 6  # as often a TIFF's strips cover it: Pillow takes no more samples a pixel
 
 
 def _too_large(most: int) -> str:
@@ -96,11 +98,13 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
     shown = _shown(name)
     most = MAX_PICTURE_PIXELS if most_pixels is None else most_pixels
     _check_bytes(data, shown)
+    _check_tags(data, shown)
     try:
         with _opened(data) as picture:
             width, height = picture.size
             _check_pixels(width, height, shown, most)
             _check_tile(picture, shown, most)
+            _check_strips(picture, shown)
             _check_scans(data, shown)
             if enough is not None:
                 _draft(picture, enough)
@@ -154,6 +158,24 @@ def _check_tile(picture: Image.Image, shown: str, most: int) -> None:
     if picture.format == "TIFF":
         width, height = (picture.tag_v2.get(tag, 0) for tag in (322, 323))  # type: ignore[attr-defined]
         _check_pixels(width, height, f"{shown} with a tile", most)
+
+
+def _check_tags(data: bytes, shown: str) -> None:
+    if tags.longest(data) > MAX_NUMBERS:
+        raise PictureError(
+            f"{shown} is a TIFF of more than {MAX_NUMBERS:,} strips, tiles or other numbers in a "
+            "tag, the most that are read; save it again in larger strips"
+        )
+
+
+def _check_strips(picture: Image.Image, shown: str) -> None:
+    """Each strip or tile that is listed is decoded, also where others lay there before."""
+    if picture.format != "TIFF":
+        return
+    places = (place for _, place, *_ in picture.tile)  # type: ignore[attr-defined]
+    covered = sum((right - left) * (low - top) for left, top, right, low in places)
+    if covered > MAX_LAYERS * picture.width * picture.height:
+        raise PictureError(f"{shown} is a TIFF with far more strips than it needs; save it again")
 
 
 def _check_scans(data: bytes, shown: str) -> None:
