@@ -187,6 +187,28 @@ def test_any_text_is_an_expectation_or_refused(text: str) -> None:
     best(sure("12"), expected)
 
 
+class Place(int):
+    """A number that counts how often such numbers are looked up in a set."""
+
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        Place.looked_up += 1
+        return int(self)
+
+    def __add__(self, other: int) -> Place:
+        return Place(int(self) + other)
+
+
+@pytest.mark.parametrize("text", [r"\d{0,500}", r"\d{250,500}"])
+def test_a_step_of_a_pattern_takes_work_in_proportion_to_its_length(text: str) -> None:
+    expected = expectation.parse([text])
+    state = frozenset(map(Place, range(501)))
+    Place.looked_up = 0
+    expected.step(state, 1)
+    assert Place.looked_up < 10 * len(state)
+
+
 @pytest.mark.parametrize("limit", ["MAX_STATES", "MAX_STEPS"])
 def test_what_takes_too_much_work_is_refused_in_one_line(limit: str, monkeypatch) -> None:
     monkeypatch.setattr(expectation, limit, 5_000)

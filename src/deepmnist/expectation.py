@@ -217,12 +217,12 @@ def _pattern(tokens: list[Token], text: str) -> Expectation:
         raise ConfigError(f"'{text}' expects more than {MAX_LENGTH} digits, the most that is read")
 
     def reached(starts: Iterable[int]) -> frozenset[int]:
-        found = set()
+        found: set[int] = set()
         for place in starts:
-            found.add(place)
-            while place < len(places) and places[place][1]:
-                place += 1
+            while place not in found:  # behind a place found before, all were found
                 found.add(place)
+                if place < len(places) and places[place][1]:
+                    place += 1
         return frozenset(found)
 
     def step(state: State, digit: int) -> State:
