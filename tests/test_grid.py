@@ -79,6 +79,26 @@ def test_a_corner_of_the_frame_is_no_digit_though_its_box_is_as_large_as_the_cel
     assert found.lines[1].digits[0].label == ""
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["wide", "high"])
+def test_a_picture_longer_than_opencv_turns_is_read(monkeypatch, turned: bool) -> None:
+    """OpenCV before 5 refuses sides of 32,767 pixels; each is shown here what it was given."""
+    picture = np.full((1_000, 40_000), 220, np.uint8)
+    cv2.rectangle(picture, (60, 60), (39_940, 940), 40, 20)
+    cv2.rectangle(picture, (26_000, 250), (30_000, 750), 40, -1)
+    given = []
+    turn = cv2.warpPerspective
+    monkeypatch.setattr(
+        cv2, "warpPerspective", lambda *a, **b: (given.append(max(a[0].shape)), turn(*a, **b))[1]
+    )
+    size = (5, 1) if turned else (1, 5)
+    found = grid.read_grid(picture.T.copy() if turned else picture, PREDICTOR, *size)
+    assert max(given) < 32_767
+    digits = [digit for line in found.lines for digit in line.digits]
+    assert [bool(digit.label) for digit in digits] == [False, False, False, True, False]
+    lengths = [digit.box[3 if turned else 2] for digit in digits]
+    assert np.abs(np.array(lengths) - np.arange(1, 6) * 39_880 / 5 - 60).max() < 60
+
+
 def test_a_picture_without_a_frame_is_refused() -> None:
     with pytest.raises(PictureError, match="no frame of a grid is found in the picture"):
         grid.read_grid(np.full((200, 200), 220, np.uint8), PREDICTOR, 9, 9)

@@ -18,6 +18,7 @@ from deepmnist.prediction import Predictor
 
 MOST_CELLS = 500
 CELL = 72  # pixels of a cell, once the frame is square
+TURNED = 32_000  # pixels: OpenCV before 5 turns no picture with a side of 32,767
 OVERLAP = 0.08  # of a cell, that it is cut wider: paper bends
 LEAST_FRAME = 0.04  # of the picture: a frame is no smaller
 STRAIGHT = 0.75  # of the area of its four corners: what covers less is no frame
@@ -106,9 +107,11 @@ def _squared(
     picture: NDArray[np.uint8], corners: Corners, rows: int, columns: int
 ) -> NDArray[np.uint8]:
     """The frame's inside with cells of CELL pixels, and OVERLAP of a cell around it."""
-    turn = cv2.getPerspectiveTransform(corners, _lattice(rows, columns))
+    small = ink.resized(picture, min(1.0, TURNED / max(picture.shape)))
+    scale = np.array(small.shape[::-1], np.float32) / np.array(picture.shape[::-1], np.float32)
+    turn = cv2.getPerspectiveTransform(corners * scale, _lattice(rows, columns))
     size = _length(columns), _length(rows)
-    return np.asarray(cv2.warpPerspective(picture, turn, size, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.warpPerspective(small, turn, size, borderMode=cv2.BORDER_REPLICATE))
 
 
 def _length(cells: int) -> int:
