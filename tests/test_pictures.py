@@ -519,6 +519,12 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(folder: Path) -> None:
     assert pictures.find(["[1].png"]) == [Path("[1].png")]
 
 
+@pytest.mark.parametrize("argument", ["./-", "-*", "[-]"])
+def test_a_file_named_as_standard_input_is_found_as_a_file(folder: Path, argument: str) -> None:
+    Path("-").touch()
+    assert pictures.find([argument, "-"]) == [folder / "-", Path("-")]
+
+
 def test_an_empty_folder_is_kept_for_read_to_refuse(folder: Path) -> None:
     Path("empty").mkdir()
     assert pictures.find(["empty"]) == [Path("empty")]

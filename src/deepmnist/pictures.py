@@ -240,11 +240,19 @@ def find(arguments: Sequence[str]) -> list[Path]:
 
     A folder stands for the pictures directly in it (by suffix; hidden files left out), a pattern
     the shell left alone (`*`, `?`, `[...]`, `**`) for the files it matches; both in natural order,
-    2.png before 10.png. Anything else is kept as given, '-' too. Nothing is raised: a name that
-    leads to no file, such as an empty folder, is kept, so that `read` says what is wrong with it
-    and the others are still answered.
+    2.png before 10.png. Anything else is kept as given, '-' too; a file of that name, such as
+    './-', comes with its whole path. Nothing is raised: a name that leads to no file, such as an
+    empty folder, is kept, so that `read` says what is wrong with it and the others are still
+    answered.
     """
-    return [path for argument in arguments for path in _expanded(argument)]
+    return [path for argument in arguments for path in _found(argument)]
+
+
+def _found(argument: str) -> list[Path]:
+    found = _expanded(argument)
+    if argument == STDIN:
+        return found
+    return [path.absolute() if str(path) == STDIN else path for path in found]
 
 
 def _expanded(argument: str) -> list[Path]:

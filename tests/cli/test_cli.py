@@ -255,6 +255,21 @@ def test_predict_reads_a_folder_a_glob_and_stdin(
     assert paths == ["scans/2.png", "scans/10.png", "scans/2.png", "scans/10.png", "-"]
 
 
+def test_a_file_named_as_standard_input_is_read_as_a_file(
+    deepmnist, tmp_path, tiny_bundle, monkeypatch
+) -> None:
+    picture(tmp_path / "1.png").rename(tmp_path / "-")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
+    status, out, _ = deepmnist(
+        "predict", "./-", "-", "--model", tiny_bundle.folder, "--format", "json"
+    )
+    of_file, of_input = json.loads(out)
+    assert status == 1
+    assert of_file["path"] == str(tmp_path / "-")
+    assert "error" not in of_file
+    assert of_input["error"].startswith("the picture on standard input is no picture")
+
+
 def test_kaggle_test_file_in_and_submission_out(deepmnist, tmp_path, tiny_bundle) -> None:
     header = ",".join(f"pixel{i}" for i in range(784))
     row = ",".join(["0"] * 784)

@@ -32,6 +32,19 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_file_named_as_standard_input_is_read_as_a_file(
+    read, picture, tmp_path, monkeypatch
+) -> None:
+    picture.rename(tmp_path / "-")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"no picture")))
+    status, out, _ = read("./-", "-", "--format", "json")
+    of_file, of_input = json.loads(out)
+    assert status == 1
+    assert of_file["path"] == str(tmp_path / "-")
+    assert "error" not in of_file
+    assert of_input["error"].startswith("the picture on standard input is no picture")
+
+
 def test_the_table_gives_a_line_for_each_line(read, picture) -> None:
     status, shown, errors = read(picture)
     assert (status, errors) == (0, "")

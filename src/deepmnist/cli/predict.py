@@ -56,35 +56,27 @@ def _answers(
     predictor: Predictor, arguments: list[str], coverage: float | None
 ) -> Iterator[Answer]:
     """Answers in the order given; neighbouring pictures share batches."""
-    from deepmnist import classification
+    from deepmnist import classification, pictures
 
-    for is_data, group in groupby(_files(arguments), _is_data):
+    for is_data, group in groupby(pictures.find(arguments), _is_data):
         if not is_data:
             yield from classification.classify(predictor, map(_source, group), coverage)
             continue
         from deepmnist.data import load  # which takes longer than a picture's answer
 
-        for path in filter(None, group):
+        for path in group:
             rows = load(path, hold_out=False).test_part
             yield from classification.classify_rows(predictor, rows, coverage)
 
 
-def _files(arguments: list[str]) -> Iterator[Path | None]:
-    """What the arguments stand for, in their order; None is standard input."""
+def _is_data(path: Path) -> bool:
+    return path.suffix.lower() in DATA_FILES
+
+
+def _source(path: Path) -> Source:
     from deepmnist import pictures
 
-    for argument in arguments:
-        yield from [None] if argument == STDIN else pictures.find([argument])
-
-
-def _is_data(path: Path | None) -> bool:
-    return path is not None and path.suffix.lower() in DATA_FILES
-
-
-def _source(path: Path | None) -> Source:
-    from deepmnist import pictures
-
-    if path is None:
+    if str(path) == STDIN:
         return STDIN, sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
     return str(path), None
 

@@ -48,7 +48,7 @@ def read(
     from deepmnist import pictures, prediction, transcription
     from deepmnist.errors import ConfigError
 
-    paths = [path for argument in picture for path in pictures.find([argument])]
+    paths = pictures.find(picture)
     if annotate is not None and len(paths) != 1:
         raise ConfigError(
             f"--annotate draws one picture; {len(paths)} were given; read them singly"
