@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 BATCH = 256  # pictures decoded before the model runs: bounds memory, keeps the cores busy
 
-Source = tuple[str, bytes | None]  # a name, and the content unless it is in a file of that name
+# A name, and the content, or why there is none, unless it is in a file of that name.
+Source = tuple[str, bytes | PictureError | None]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def _classify_chunk(
 
 def _prepared(source: Source) -> NDArray[np.uint8] | PictureError:
     path, given = source
+    if isinstance(given, PictureError):
+        return given
     try:
         content = pictures.content(Path(path)) if given is None else given
         return images.prepare(pictures.decode_reduced(content, path, images.WORK_SIDE).grey)

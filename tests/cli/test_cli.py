@@ -1,6 +1,7 @@
 """The command line as a user meets it: what is printed where, and with which exit status."""
 
 import csv
+import errno
 import inspect
 import io
 import json
@@ -268,6 +269,40 @@ def test_a_file_named_as_standard_input_is_read_as_a_file(
     assert of_file["path"] == str(tmp_path / "-")
     assert "error" not in of_file
     assert of_input["error"].startswith("the picture on standard input is no picture")
+
+
+class WriteOnly(io.RawIOBase):
+    """What a shell's 0> leaves of standard input."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: object) -> int:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (None, "it is closed"),
+        (io.TextIOWrapper(io.BufferedReader(WriteOnly())), "Bad file descriptor"),
+    ],
+    ids=["closed", "unreadable"],
+)
+@pytest.mark.parametrize("command", ["predict", "read"])
+def test_standard_input_that_cannot_be_read_is_an_answer_among_others(
+    deepmnist, tmp_path, tiny_bundle, monkeypatch, command: str, given: object, reason: str
+) -> None:
+    picture(tmp_path / "1.png")
+    monkeypatch.setattr(sys, "stdin", given)
+    status, out, errors = deepmnist(
+        command, "-", "1.png", "--model", tiny_bundle.folder, "--format", "json"
+    )
+    of_input, of_file = json.loads(out)
+    assert (status, errors) == (1, "")
+    assert reason in of_input["error"]
+    assert of_input["error"].startswith("the picture on standard input cannot be read: ")
+    assert "error" not in of_file
 
 
 def test_kaggle_test_file_in_and_submission_out(deepmnist, tmp_path, tiny_bundle) -> None:

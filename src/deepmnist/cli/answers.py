@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 from unicodedata import category
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
 OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # kinds of character that a terminal obeys or cannot show
 STDIN = "-"
 UNREADABLE = 1  # exit status: some picture could not be read, the rest are answered
+
+
+def standard_input() -> bytes:
+    """A picture's content on standard input; PictureError where that cannot be read."""
+    from deepmnist import pictures
+    from deepmnist.errors import PictureError, reason
+
+    try:
+        if sys.stdin is None:  # `<&-` in a shell
+            raise ValueError("it is closed; give a file's path instead of -")
+        return sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or reason(error)
+        raise PictureError(f"the picture on standard input cannot be read: {why}") from None
 
 
 class Format(StrEnum):

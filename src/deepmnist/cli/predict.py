@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, tell
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, standard_input, tell
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
@@ -74,11 +74,14 @@ def _is_data(path: Path) -> bool:
 
 
 def _source(path: Path) -> Source:
-    from deepmnist import pictures
+    from deepmnist.errors import PictureError
 
-    if str(path) == STDIN:
-        return STDIN, sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
-    return str(path), None
+    if str(path) != STDIN:
+        return str(path), None
+    try:
+        return STDIN, standard_input()
+    except PictureError as error:
+        return STDIN, error
 
 
 def _print_json(answers: list[Answer]) -> None:

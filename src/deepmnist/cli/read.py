@@ -14,7 +14,7 @@ from typer import Argument, Option
 
 from deepmnist import verdict
 from deepmnist.cli import models
-from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, tell
+from deepmnist.cli.answers import STDIN, UNREADABLE, Format, cells, standard_input, tell
 from deepmnist.cli.models import Coverage, Model
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def _answer(path: str, predictor: Predictor, how: Way, annotate: Path | None) ->
     from deepmnist.errors import PictureError
 
     try:
-        if path == STDIN:
-            content = sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
-        else:
-            content = pictures.content(Path(path))
+        content = standard_input() if path == STDIN else pictures.content(Path(path))
     except PictureError as error:
         return transcription.Answer(path, error=str(error))
     return transcription.transcribe(content, path, predictor, how, annotate)
