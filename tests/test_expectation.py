@@ -168,6 +168,8 @@ def test_other_mistakes_say_what_to_do(tmp_path: Path) -> None:
         expectation.parse([r"\d{5,3}"])
     with pytest.raises(ConfigError, match="at least 6 and at most 4: turn them round"):
         expectation.parse(["6-4"])
+    with pytest.raises(ConfigError, match=r"^'\[0-29-1\]' expects 9 to 1: turn them round"):
+        expectation.parse([r"\d[0-29-1]"])
     with pytest.raises(ConfigError, match="more than 500 digits"):
         expectation.parse([r"\d{400}\d{400}"])
     with pytest.raises(ConfigError, match="cannot be read: No such file"):

@@ -186,6 +186,8 @@ def _allowed(atom: str) -> frozenset[int]:
         return frozenset(range(10))
     allowed: set[int] = set()
     for low, high in re.findall(r"([0-9])(?:-([0-9]))?", atom):
+        if (high or low) < low:
+            raise ConfigError(f"'{atom}' expects {low} to {high}: turn them round")
         allowed.update(range(int(low), int(high or low) + 1))
     return frozenset(allowed)
 
