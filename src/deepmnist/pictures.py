@@ -1,7 +1,7 @@
 """Picture files decoded to grey arrays, and the arguments of `deepmnist predict` expanded to files.
 
 Six formats, through Pillow and no other of its decoders. Files are taken to be hostile: size,
-pixel count and scans are checked before anything is decoded, and every failure is a PictureError
+pixels, scans and strips are checked before anything is decoded; every failure is a PictureError
 of one line that names the file. It knows nothing of digits; images.py takes over from grey.
 """
 
@@ -80,7 +80,7 @@ def decode(data: bytes, name: str) -> Grey:
     The first frame of a moving picture, turned as its EXIF orientation says. Colours become their
     luma; 16-bit grey is scaled to 8; transparent pixels become paper (see greys.py).
     `name` stands for the picture in messages. PictureError where it is empty, no picture of the
-    six formats, damaged, or beyond MAX_FILE_BYTES, MAX_PICTURE_PIXELS or MAX_SCANS.
+    six formats, damaged, or beyond a limit above: bytes, pixels, scans, strips.
     """
     return _decoded(data, name, None).grey
 
