@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from deepmnist import bundle, ensemble, model, recipes
-from deepmnist.bundle import Bundle
-from deepmnist.errors import BundleError
+from deepmnist import ensemble, model, recipes
 from deepmnist.export import layers
 
 
@@ -60,27 +57,3 @@ def test_a_net_without_two_convolutions_shows_none(tmp_path: Path) -> None:
     assert layers.convert(net) is None
     assert not layers.put(net, tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_layers_are_added_to_a_bundle_that_stays_as_it_was(
-    tiny_bundle: Bundle, tmp_path: Path
-) -> None:
-    shutil.copytree(tiny_bundle.folder, tmp_path / "bundle")
-    assert tiny_bundle.layers is None
-    layers.add(bundle.load(tmp_path / "bundle"))
-    found = bundle.load(tmp_path / "bundle")
-    assert found.layers == tmp_path / "bundle" / "layers.tflite"
-    kept = tiny_bundle.manifest.files
-    assert {name: found.manifest.files[name] for name in ("model.keras", "model.tflite")} == {
-        name: kept[name] for name in ("model.keras", "model.tflite")
-    }
-
-
-def test_a_bundle_that_can_show_none_is_told(
-    tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(tiny_bundle.folder, tmp_path / "bundle")
-    monkeypatch.setattr(layers, "convert", lambda _: None)
-    with pytest.raises(BundleError, match="has no 2 convolutions to show"):
-        layers.add(bundle.load(tmp_path / "bundle"))
-    bundle.load(tmp_path / "bundle")

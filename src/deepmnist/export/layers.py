@@ -1,24 +1,18 @@
 """What a net's first two convolutions made of an image, for the page to show: a file of a bundle.
 
 It is an optional one, of builtin operations as well.
-
-    python -m deepmnist.export.layers [BUNDLE]   adds it to a bundle, or renews it
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import keras
 import tensorflow as tf
-import typer
 
-from deepmnist import bundle, card, ensemble, weights
+from deepmnist import bundle, ensemble
 from deepmnist.contract import SIDE
-from deepmnist.errors import BundleError
 from deepmnist.export import functions, litert
 
 SHOWN = 2  # convolution layers
@@ -71,31 +65,3 @@ def _activated(convolution: keras.layers.Conv2D, after: Iterator[keras.Layer]) -
         return convolution.output
     activations = keras.layers.ReLU, keras.layers.Activation
     return next(part.output for part in after if isinstance(part, activations))
-
-
-def add(opened: bundle.Bundle) -> bundle.Bundle:
-    """The same bundle with its layers beside it, written whole or not at all.
-
-    BundleError where its net shows none; StorageError where the system refuses.
-    """
-    net = weights.read(opened, [len(opened.manifest.class_names) + more for more in (0, 1)])
-
-    def fill(unfinished: Path) -> None:
-        for name in opened.manifest.files:
-            shutil.copy2(opened.folder / name, unfinished / name)
-        (unfinished / bundle.CARD).write_text(card.render(opened.manifest), encoding="utf-8")
-        if not put(net, unfinished):
-            raise BundleError(
-                f"{opened.weights} has no {SHOWN} convolutions to show; use it without them"
-            )
-
-    return bundle.save(opened.folder, opened.manifest, fill)
-
-
-def main(model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED) -> None:
-    """Add to a bundle, the shipped one unless told, what its first two layers show."""
-    add(bundle.load(model))
-
-
-if __name__ == "__main__":
-    typer.run(main)
