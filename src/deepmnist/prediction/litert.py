@@ -32,6 +32,7 @@ from deepmnist.rejection import DEFAULT_THRESHOLD, Scores
 SHARE = 32  # images a core takes at a time: what the net makes of them stays in the core's cache
 LARGE_SHARE = 64  # the same where there are many, so that less is spent between two shares
 MANY = 2_048  # images for each core; with fewer, a core without a last share would wait too long
+ALL = slice(None)  # images of a batch
 REST_SIZES = (8, 1)  # what is left is a sum of these, so that none is padded
 MAGIC = b"TFL3"  # bytes 4 to 7 of a .tflite file
 # What exports are made of. Of one graph alone: control flow would need others to go to.
@@ -75,6 +76,9 @@ class LiteRTPredictor(ModelPredictor):
         self._rest: dict[int, Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
+        if (few := self._rest.get(len(images))) is not None:  # as one image is, again and again
+            few.answer(images, into, ALL)
+            return
         done = self._answer_shares(images, into) if len(images) >= SHARE else 0
         self._answer_rest(done, images, into)
 
