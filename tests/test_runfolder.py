@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,21 @@ def test_a_record_that_is_torn_or_of_another_version_is_refused(
     (tmp_path / RECORD).write_bytes(content)
     with pytest.raises(RunError, match=rf"run\.json cannot be read: .*{told}"):
         runfolder.read_record(tmp_path)
+
+
+@pytest.mark.parametrize("read", [runfolder.read_record, runfolder.read_result])
+def test_a_folder_that_cannot_be_looked_into_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], object]
+) -> None:
+    with pytest.raises(RunError, match=r"json cannot be read: File name too long$"):
+        read(tmp_path / ("x" * 300))
+
+    def forbidden(self: Path, **named: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    with pytest.raises(RunError, match=r"json cannot be read: Permission denied$"):
+        read(tmp_path)
 
 
 def test_a_single_net_keeps_its_own_in_the_folder_itself_and_members_in_one_each() -> None:

@@ -34,6 +34,9 @@ RESULT = "result.json"
 TENSORBOARD = "tensorboard"
 TEACHER = "teacher"
 
+# What looking for a record and reading it raises; of the first also a folder one may not look into.
+UNREADABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError)
+
 
 class TeacherRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The model, made before the run, that teaches it."""
@@ -149,12 +152,12 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 def read_record(folder: Path) -> RunRecord:
     """run.json of `folder`. RunError where it holds no run, or one of another version."""
-    if not (folder / RECORD).is_file():
-        raise RunError(f"{folder} holds no run to resume: it has no {RECORD}")
     try:
+        if not (folder / RECORD).is_file():
+            raise RunError(f"{folder} holds no run to resume: it has no {RECORD}")
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=RunRecord)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RunError(f"{folder / RECORD} cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise _unreadable(folder / RECORD, error) from error
 
 
 def write_result(folder: Path, values: dict[str, Any]) -> Result:
@@ -166,13 +169,13 @@ def write_result(folder: Path, values: dict[str, Any]) -> Result:
 
 def read_result(folder: Path) -> Result | None:
     """The result of a finished run; None where it is not finished."""
-    if not (folder / RESULT).exists():
-        return None
     try:
+        if not (folder / RESULT).exists():
+            return None
         values = msgspec.json.decode((folder / RESULT).read_bytes(), type=dict[str, Any])
         return msgspec.convert({**values, "folder": folder}, Result)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RunError(f"{folder / RESULT} cannot be read: {error}") from error
+    except UNREADABLE as error:
+        raise _unreadable(folder / RESULT, error) from error
 
 
 def pack_result(result: Result) -> bytes:
@@ -185,6 +188,10 @@ def unpack_result(content: bytes) -> Result:
     """What `pack_result` was given."""
     values = msgspec.json.decode(content)
     return msgspec.convert({**values, "folder": Path(values["folder"])}, Result)
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
 
 
 def _write(path: Path, value: Any) -> None:
