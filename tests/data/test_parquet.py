@@ -176,6 +176,16 @@ def test_other_columns_are_refused(tmp_path, columns, fault) -> None:
         parquet.read_file(write_columns(tmp_path / "a.parquet", **columns))
 
 
+@pytest.mark.parametrize("twice", ["image", "label"])
+def test_a_column_that_stands_twice_in_a_file_is_refused_by_name(tmp_path, twice) -> None:
+    names = ["image", "label", twice]
+    values = {"image": pa.array([b"x"]), "label": pa.array([1])}
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table([values[name] for name in names], names=names), path)
+    with pytest.raises(DataError, match=f"has 2 columns '{twice}'; there must be one"):
+        parquet.read_file(path)
+
+
 def test_a_row_group_past_the_limit_is_refused_unread(tmp_path, tiny, monkeypatch) -> None:
     path = write(tmp_path / "a.parquet", tiny)
     monkeypatch.setattr(parquet, "MAX_GROUP_BYTES", 100)

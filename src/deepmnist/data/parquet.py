@@ -106,6 +106,11 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
     if "image" not in schema.names:
         columns = ", ".join(schema.names[:10])
         raise DataError(f"{path} has no column 'image'; it has {columns or 'none'}")
+    for name in ("image", "label"):
+        if (times := schema.names.count(name)) > 1:
+            raise DataError(
+                f"{path} has {times} columns '{name}'; there must be one: rename or drop the others"
+            )
     image = schema.field("image").type
     if kinds.is_struct(image) and image.get_field_index("bytes") >= 0:
         image = image.field("bytes").type

@@ -128,6 +128,10 @@ def test_a_file_without_images_is_a_data_error(tmp_path: Path) -> None:
     write(tmp_path, ["a"])
     with pytest.raises(DataError, match="column 'image' is string; it must be binary"):
         read(tmp_path)
+    twice = pa.table([pa.array([b"x"]), pa.array([b"y"])], names=["image", "image"])
+    pq.write_table(twice, tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="2 columns 'image'; there must be one"):
+        read(tmp_path)
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match="cannot read it as Parquet"):
         read(tmp_path)

@@ -171,6 +171,8 @@ def _holds_pictures(file: pq.ParquetFile) -> bool:
     if "image" not in schema.names:
         columns = ", ".join(schema.names[:10])
         raise DataError(f"no column 'image'; there is {columns or 'none'}")
+    if (times := schema.names.count("image")) > 1:
+        raise DataError(f"{times} columns 'image'; there must be one: rename or drop the others")
     kind = schema.field("image").type
     if not (_is_picture(kind) or _is_image(kind)):
         raise DataError(
