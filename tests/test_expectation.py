@@ -129,7 +129,8 @@ def test_allowed_values_come_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "abc", r"\d{5", "[a-z]", "(1|2)", "1||2", "^1", r"\d{999}{2}"]
+    "text",
+    ["", "abc", r"\d{5", "[a-z]", "(1|2)", "1||2", "^1", r"\d{999}{2}", "１|２", "５", r"\d{٥}"],
 )
 def test_what_is_no_expectation_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot be expected: at character \d+; give a length"):

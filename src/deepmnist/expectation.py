@@ -110,10 +110,10 @@ def _parsed(text: str) -> Expectation:
         return CHECKS[text.lower()]
     if text.startswith("@"):
         return _one_of(_lines(Path(text[1:])), text)
-    if length := re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text):
+    if length := re.fullmatch(r"(\d{1,3})(?:-(\d{1,3}))?", text, re.ASCII):
         least, most = int(length[1]), int(length[2] or length[1])
         return _pattern([(frozenset(range(10)), least, most)], text)
-    if re.fullmatch(r"\d+(\|\d+)+", text):
+    if re.fullmatch(r"\d+(\|\d+)+", text, re.ASCII):
         return _one_of(text.split("|"), text)
     return _pattern(_tokens(text), text)
 
@@ -161,7 +161,8 @@ Token = tuple[frozenset[int], int, int | None]  # digits allowed, least and most
 
 _ATOM = re.compile(
     r"(?P<atom>\\d|[0-9]|\[(?:[0-9](?:-[0-9])?)+\])"
-    r"(?P<repeat>[?*+]|\{(?P<least>\d{1,3})(?P<more>,(?P<most>\d{1,3})?)?\})?"
+    r"(?P<repeat>[?*+]|\{(?P<least>\d{1,3})(?P<more>,(?P<most>\d{1,3})?)?\})?",
+    re.ASCII,
 )
 
 
