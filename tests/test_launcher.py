@@ -56,6 +56,13 @@ def test_paths_mean_the_same_wherever_a_worker_is(tmp_path: Path, monkeypatch) -
     assert launcher._with_places({"out": "run", "teacher": "fast"})["teacher"] == "fast"
 
 
+@pytest.mark.parametrize("name", ["dataset", "data_dir", "out", "folder"])
+def test_a_link_that_leads_back_to_itself_is_left_for_who_opens_it(tmp_path: Path, name) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    work = launcher._with_places({"out": "run", name: tmp_path / "loop"})
+    assert work[name] == str(tmp_path / "loop")
+
+
 @pytest.mark.parametrize(("stated", "inside"), [("sets", "sets"), ("/sets", "/sets"), ("", None)])
 def test_the_folder_of_data_sets_means_the_same_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str, inside: str | None

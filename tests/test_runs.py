@@ -530,6 +530,13 @@ def test_a_test_part_without_labels_is_refused_before_training(tmp_path, finishe
         runs.resume(unfinished(finished, tmp_path / "begun"), blind, quiet=True)
 
 
+def test_a_data_set_that_is_a_link_back_to_itself_is_refused_in_one_line(tmp_path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match="loop does not exist: give"):
+        runs.train(tmp_path / "loop", out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
 def test_resuming_with_another_recipe_says_so(finished) -> None:
     with pytest.raises(RunError, match="another configuration: recipe 'fast' -> 'tutorial'"):
         runs.resume(finished.folder, corpus(), quiet=True, recipe="tutorial")

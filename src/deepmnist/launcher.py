@@ -228,25 +228,28 @@ def _placed(ray: Any, count: int, cores: int) -> list[Any]:
 
 
 def _with_places(work: Work) -> Work:
-    """`work` with paths that mean the same in every process, and a folder to look into."""
+    """`work` with paths that mean the same in every process, and a folder to look into.
+
+    A link that leads nowhere, or back to itself, is left for who opens it to tell.
+    """
     absolute = {
-        name: str(Path(work[name]).resolve())
+        name: os.path.realpath(work[name])
         for name in ("folder", "out", "data_dir")
         if work.get(name) is not None
     }
     if work.get("dataset") is not None and work["dataset"] not in SOURCES:
-        absolute["dataset"] = str(Path(work["dataset"]).resolve())
+        absolute["dataset"] = os.path.realpath(work["dataset"])
     if work.get("teacher") is not None and teaching.is_path(work["teacher"]):
-        absolute["teacher"] = str(Path(work["teacher"]).resolve())
+        absolute["teacher"] = os.path.realpath(work["teacher"])
     work = {**work, **absolute}
     if "folder" not in work and work.get("out") is None:
         name = work.get("dataset") or DEFAULT
         folder = runfolder.default(str(name), work.get("recipe") or DEFAULT_RECIPE)
-        work["out"] = str(folder.resolve())
+        work["out"] = os.path.realpath(folder)
     return work
 
 
 def _passed_on() -> dict[str, str]:
     """What of the environment a worker needs, which may be in another folder."""
     stated = os.environ.get(DATA_DIR_VARIABLE)
-    return {DATA_DIR_VARIABLE: str(Path(stated).resolve())} if stated else {}
+    return {DATA_DIR_VARIABLE: os.path.realpath(stated)} if stated else {}

@@ -122,7 +122,7 @@ def _asked(
     config, teacher = _given_teacher(config, corpus, crew.screen)
     record = RunRecord(
         dataset=spec,
-        data_dir=str(Path(data_dir).resolve()) if data_dir else None,
+        data_dir=os.path.realpath(data_dir) if data_dir else None,
         resize=resize,
         fallback=fallback,
         identity=corpus.training_part.identity,
@@ -185,7 +185,7 @@ def _obtain(
     where = Path(data_dir) if data_dir else None
     if dataset is not None:
         known = isinstance(dataset, str) and dataset in SOURCES  # also where a folder is so called
-        name = str(dataset) if known else str(Path(dataset).resolve())
+        name = str(dataset) if known else os.path.realpath(dataset)
         return load(dataset, where, resize=resize), name, False
     try:
         return load(DEFAULT, where, resize=resize), DEFAULT, False
