@@ -592,7 +592,7 @@ def test_mnist_asked_for_by_name_has_no_stand_in(tmp_path, monkeypatch) -> None:
         raise DataNotFoundError("https://mirror.example/a.gz: connection refused")
 
     monkeypatch.setattr(runs, "load", nothing)
-    with pytest.raises(DataNotFoundError, match="connection refused"):
+    with pytest.raises(DataNotFoundError, match=r"refused, or train without .* --dataset digits"):
         runs.train("mnist", out=tmp_path / "run", **QUICK)
     assert not (tmp_path / "run").exists()
 

@@ -186,7 +186,7 @@ def _obtain(
     if dataset is not None:
         known = isinstance(dataset, str) and dataset in SOURCES  # also where a folder is so called
         name = str(dataset) if known else os.path.realpath(dataset)
-        return load(dataset, where, resize=resize), name, False
+        return _load_named(dataset, where, resize), name, False
     try:
         return load(DEFAULT, where, resize=resize), DEFAULT, False
     except DataNotFoundError as reason:
@@ -196,6 +196,15 @@ def _obtain(
             "scikit-learn. The model records that."
         )
         return load(FALLBACK_DATASET), FALLBACK_DATASET, True
+
+
+def _load_named(dataset: str | Path, data_dir: Path | None, resize: bool) -> Corpus:
+    try:
+        return load(dataset, data_dir, resize=resize)
+    except DataNotFoundError as error:
+        raise DataNotFoundError(
+            f"{error}, or train without network on --dataset {FALLBACK_DATASET}"
+        ) from error
 
 
 def _reload(folder: Path, record: RunRecord) -> Corpus:

@@ -26,10 +26,7 @@ READ_TIMEOUT_S = 30.0  # without a byte
 STALE_S = 20 * READ_TIMEOUT_S  # a temporary untouched this long belongs to nobody who lives
 CHUNK_BYTES = 2**16
 
-WHAT_TO_DO = (
-    "give a folder that has it with --data-dir or $DEEPMNIST_DATA_DIR, or train without network "
-    "on --dataset digits"
-)
+WHAT_TO_DO = "give a folder that has it with --data-dir or $DEEPMNIST_DATA_DIR"
 
 
 class _MirrorError(Exception):
