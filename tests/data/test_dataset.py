@@ -139,6 +139,14 @@ def test_a_set_too_small_to_split_is_refused(tiny: Dataset) -> None:
         split_validation(tiny)
 
 
+@pytest.mark.parametrize(("share", "other"), [(0.1, "larger"), (0.95, "smaller")])
+def test_a_set_too_small_for_a_share_is_told_which_would_do(
+    tiny: Dataset, share: float, other: str
+) -> None:
+    with pytest.raises(DataError, match=f"give more images or hold out a {other} share$"):
+        split_validation(tiny, share)
+
+
 # --- sets too large for a list of their rows ------------------------------------------------------
 
 

@@ -194,6 +194,13 @@ def test_a_path_with_a_test_part_keeps_it(tmp_path, put) -> None:
     assert mapped.map_of(corpus.train.images)
 
 
+def test_too_few_images_for_the_fixed_tenth_are_told_without_a_share_to_set(tmp_path) -> None:
+    images, labels = np.zeros((40, 28, 28), np.uint8), np.arange(40, dtype=np.uint8) % 10
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels)
+    with pytest.raises(DataError, match=r"too few to hold out 10% of .*; give more images$"):
+        data.load(tmp_path / "a.npz")
+
+
 def test_a_path_without_a_test_part_holds_out_a_fixed_tenth_of_each_class(tmp_path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
     labels = np.arange(200) % 10

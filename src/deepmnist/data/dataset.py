@@ -154,16 +154,19 @@ def split_validation(
 
 
 def drawn(
-    dataset: Dataset, share: float, seed: int
+    dataset: Dataset, share: float, seed: int, *, fixed: bool = False
 ) -> tuple[NDArray[np.int64] | AllBut, NDArray[np.int64]]:
     """`stratified`, of at most DRAWN_IMAGES."""
-    return stratified(dataset, min(share, DRAWN_IMAGES / len(dataset)), seed)
+    return stratified(dataset, min(share, DRAWN_IMAGES / len(dataset)), seed, fixed=fixed)
 
 
 def stratified(
-    dataset: Dataset, share: float, seed: int
+    dataset: Dataset, share: float, seed: int, *, fixed: bool = False
 ) -> tuple[NDArray[np.int64] | AllBut, NDArray[np.int64]]:
-    """Rows (kept, held out): `share` of every class is held out, drawn by `seed`, in file order."""
+    """Rows (kept, held out): `share` of every class is held out, drawn by `seed`, in file order.
+
+    fixed: nobody can give another share, so the DataError about too few images advises none.
+    """
     if not 0 < share < 1:
         raise ConfigError(
             f"the share to hold out is {share}; give one between 0 and 1, such as 0.1"
@@ -172,9 +175,11 @@ def stratified(
     draw = _drawn if len(dataset) <= LARGE_SET else _drawn_of_many
     held_out = draw(labels, classes, share, np.random.default_rng(seed))
     if not 0 < len(held_out) < len(dataset):
+        other = "larger" if len(held_out) == 0 else "smaller"
+        advice = "" if fixed else f" or hold out a {other} share"
         raise DataError(
             f"{dataset.name} has {len(dataset)} images: too few to hold out {share:.0%} of each "
-            "class; give more images or hold out a larger share"
+            f"class; give more images{advice}"
         )
     if len(dataset) > LARGE_SET:
         return AllBut.of(len(dataset), held_out), held_out

@@ -214,7 +214,7 @@ def _with_test(corpus: Corpus, hold_out: bool) -> Corpus:
         return corpus
     if corpus.train.labels is None or not hold_out:
         return Corpus(None, corpus.train, corpus.name)
-    train, test = drawn(corpus.train, TEST_SHARE, TEST_SEED)
+    train, test = drawn(corpus.train, TEST_SHARE, TEST_SEED, fixed=True)
     return Corpus(
         corpus.train.take(train, f"{corpus.name}/train"),
         corpus.train.take(test, f"{corpus.name}/test"),
