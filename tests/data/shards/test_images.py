@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -83,6 +84,24 @@ def test_narrowed_shards_are_the_narrowed_array(
     if len(wanted):
         some = np.array(places) % len(wanted)
         np.testing.assert_array_equal(mapped.gather(narrowed, some), wanted[some])
+
+
+def test_another_process_reads_the_same_rows_wherever_it_is(
+    folder: Path, many: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapped, "COPIED_BYTES", 0)
+    monkeypatch.chdir(folder.parent)
+    whole = load(folder.name).training_part
+    parts = [whole, whole.take(slice(3, 700)), *split_validation(whole)]
+    rows = [np.arange(len(part)) for part in parts]
+    wanted = [part.gather(each) for part, each in zip(parts, rows, strict=True)]
+    packed = pickle.dumps(parts)  # while files are open and blocks are kept
+    assert len(packed) < many.images.nbytes / 10
+    monkeypatch.chdir("/")
+    again = pickle.loads(packed)  # noqa: S301
+    assert [part.identity for part in again] == [part.identity for part in parts]
+    for part, each, held in zip(again, rows, wanted, strict=True):
+        np.testing.assert_array_equal(part.gather(each), held)
 
 
 def test_one_row_a_mask_and_the_whole_are_an_array_s(sharded: ShardedImages, many: Dataset) -> None:

@@ -2,7 +2,8 @@
 
 Rows are read by the block of neighbours that they lie in, and the blocks used last are kept: those
 of a window of order.py, whose batches come back to them, and some more. A run of rows is read as it
-is and not kept. Threads may share it. It knows rows and bytes; it knows no labels and no index.
+is and not kept. Threads may share it; to another process only paths go, so it must see the same
+files. It knows rows and bytes; it knows no labels and no index.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -93,6 +94,10 @@ class ShardFiles:
         self._open[number] = file
         return self._open[number]
 
+    def __reduce__(self) -> tuple[type[ShardFiles], tuple[list[Shard]]]:
+        """For another process, which may be in another folder; it opens files of its own."""
+        return ShardFiles, ([replace(each, path=each.path.absolute()) for each in self.shards],)
+
     def __del__(self) -> None:
         for file in self._open.values():
             file.close()
@@ -131,6 +136,9 @@ class ShardedImages:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[:], dtype)
+
+    def __reduce__(self) -> tuple[type[ShardedImages], tuple[ShardFiles, AllBut]]:
+        return ShardedImages, (self.files, self.rows)
 
     @property
     def identity(self) -> str:
