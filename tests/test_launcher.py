@@ -17,6 +17,7 @@ import pytest
 
 from deepmnist import checkpoints, display, launcher, runfolder
 from deepmnist.errors import ConfigError, LostError, MissingExtraError, RunError
+from deepmnist.roster import Roster
 
 # ---- what needs no cluster ----------------------------------------------------------------------
 
@@ -202,6 +203,21 @@ def test_a_run_that_is_stopped_stays_so_though_its_chief_is_lost(
         launcher.train({"folder": tmp_path}, 1)
     assert ray.attempts == 1
     assert ("worker 0 was lost" in capsys.readouterr().err) != silent
+
+
+def test_a_worker_without_others_saves_and_ends_when_asked_to(tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as environment:  # what it sets there is for a process of its own
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_CPP_MIN_LOG_LEVEL"):
+            environment.setenv(name, "")
+        worker = launcher._Worker(1)
+    worker.stop()
+    work = {"dataset": "digits", "recipe": "fast", "steps": 60, "out": str(tmp_path / "run")}
+    assert worker.train(Roster(0, ("host:1",)), work, {}) == b""
+    saved = checkpoints.latest(tmp_path / "run" / runfolder.CHECKPOINTS)
+    assert saved is not None
+    assert 0 < saved.step < 60
+    told = [arguments[0] for method, arguments in worker.told() if method == "message"]
+    assert told[-1] == f"Stopped. Continue with: deepmnist train --resume {tmp_path / 'run'}"
 
 
 # ---- on Ray -------------------------------------------------------------------------------------

@@ -194,6 +194,8 @@ def _digest(checkpoint: Checkpoint) -> bytes:
 def agreed(workers: Workers, count: int, due: bool) -> tuple[int, bool]:
     """The chief's `count` and `due`. KeyboardInterrupt on all where one was asked to stop."""
     if workers.count == 1:
+        if workers.stopped():
+            raise KeyboardInterrupt
         return count, due
     own = (count, due) if workers.index == CHIEF else (0, 0)
     count, due, stops = workers.total(np.array([*own, workers.stopped()], np.int32)).tolist()

@@ -141,21 +141,23 @@ class _Worker:
     def train(self, roster: Roster, work: Work, environment: dict[str, str]) -> bytes:
         """Its part; the chief's result, or nothing where it was asked to stop."""
         os.environ.update(environment)
-        from deepmnist import runs, workers
+        from deepmnist import workers
 
         if len(roster.addresses) == 1:
-            return self._train(runs, work, workers.ALONE)
+            return self._train(work, workers.Alone())
         from deepmnist import distribution
 
         with distribution.joined(roster) as together:
-            threading.Thread(target=self._pass_on_stop, args=(together,), daemon=True).start()
-            return self._train(runs, work, together)
+            return self._train(work, together)
 
-    def _pass_on_stop(self, together: Any) -> None:
+    def _pass_on_stop(self, workers: Any) -> None:
         self.asked_to_stop.wait()
-        together.stop()
+        workers.stop()
 
-    def _train(self, runs: Any, work: Work, workers: Any) -> bytes:
+    def _train(self, work: Work, workers: Any) -> bytes:
+        from deepmnist import runs
+
+        threading.Thread(target=self._pass_on_stop, args=(workers,), daemon=True).start()
         act = runs.resume if "folder" in work else runs.train
         screen = self.screen if workers.index == 0 else display.Silent()
         try:

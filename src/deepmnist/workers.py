@@ -49,10 +49,13 @@ class Workers(Protocol):
 
 
 class Alone:
-    """One worker: nothing is summed, and KeyboardInterrupt is what stops it."""
+    """One worker: nothing is summed. KeyboardInterrupt stops it, or `stop`, from another thread."""
 
     index = 0
     count = 1
+
+    def __init__(self) -> None:
+        self._asked_to_stop = False
 
     def name(self, index: int) -> str:
         return "this worker"
@@ -67,13 +70,17 @@ class Alone:
         return values
 
     def stopped(self) -> bool:
-        return False
+        return self._asked_to_stop
+
+    def stop(self) -> None:
+        """Have `stopped` say so."""
+        self._asked_to_stop = True
 
     def watched(self, advice: str) -> AbstractContextManager[None]:
         return nullcontext()
 
 
-ALONE: Workers = Alone()
+ALONE: Workers = Alone()  # for all who train in their own process, so that nobody stops it
 
 
 @dataclass(frozen=True)
