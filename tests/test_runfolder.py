@@ -6,6 +6,7 @@ import errno
 import os
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,12 @@ def test_a_folder_with_anything_else_is_refused_and_left_as_it_is(tmp_path: Path
     with pytest.raises(RunError, match="is not empty; name a new folder with --out"):
         runfolder.claim(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".hidden"]
+
+
+def test_a_lock_and_what_was_left_half_written_may_be_there(tmp_path: Path) -> None:
+    for name in (runfolder.LOCK, ".run.json.123.part"):
+        (tmp_path / name).touch()
+    assert runfolder.claim(tmp_path) == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -318,5 +325,29 @@ def test_two_runs_of_one_second_get_two_folders(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runfolder.time, "strftime", lambda form: "now")
     first = runfolder.claim(runfolder.default("mnist", "fast"))
-    second = runfolder.claim(runfolder.default("mnist", "fast"))
-    assert [first.name, second.name] == ["mnist-fast-now", "mnist-fast-now-2"]
+    second = runfolder.claim(runfolder.made("mnist", "fast"))
+    third = runfolder.claim(runfolder.made("mnist", "fast"))
+    named = [first.name, second.name, third.name]
+    assert named == ["mnist-fast-now", "mnist-fast-now-2", "mnist-fast-now-3"]
+
+
+def test_commands_that_start_at_once_are_given_a_folder_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runfolder.time, "strftime", lambda form: "now")
+    with ThreadPoolExecutor(8) as threads:
+        given = list(threads.map(lambda _: runfolder.made("mnist", "fast"), range(40)))
+    assert len(set(given)) == 40
+    assert all(folder.is_dir() for folder in given)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("mnist", "File exists"), ("x" * 250, "too long")])
+def test_a_default_folder_that_cannot_be_made_is_a_storage_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name == "mnist":
+        Path("runs").write_text("mine")
+    with pytest.raises(StorageError, match=rf"can be made in runs: .*{reason}; name another"):
+        runfolder.made(name, "fast")

@@ -491,6 +491,32 @@ def test_a_run_that_another_command_ended_meanwhile_is_not_ended_again(
     assert runs.resume(folder, corpus(), quiet=True).test_accuracy == finished.test_accuracy
 
 
+def test_of_two_commands_that_take_a_folder_at_once_the_later_changes_nothing(
+    tmp_path, finished, monkeypatch
+) -> None:
+    held, first = lock.held, (finished.folder / runfolder.RECORD).read_bytes()
+
+    @contextmanager
+    def outrun(place: Path) -> Iterator[None]:
+        (place / runfolder.RECORD).write_bytes(first)  # by a command that looked when this one did
+        with held(place):
+            yield
+
+    monkeypatch.setattr(lock, "held", outrun)
+    with pytest.raises(RunError, match="already holds a run; continue it with --resume"):
+        runs.train(corpus(), out=tmp_path / "run", **QUICK)
+    assert (tmp_path / "run" / runfolder.RECORD).read_bytes() == first
+
+
+def test_a_folder_that_another_command_is_claiming_is_left_as_it_is(tmp_path) -> None:
+    with (
+        lock.held(tmp_path / "run"),
+        pytest.raises(RunError, match=r"another command is writing .*run; wait"),
+    ):
+        runs.train(corpus(), out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run" / runfolder.RECORD).exists()
+
+
 def test_resuming_with_other_versions_names_what_to_install(tmp_path, finished) -> None:
     versions = {**finished.versions, "keras": "3.0.1"}
     folder = unfinished(finished, tmp_path / "run", versions=versions)

@@ -67,6 +67,11 @@ def sweep(folder: Path) -> None:
         _remove(leftover)
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether `sweep` would remove it."""
+    return path.name.startswith(".") and path.name.endswith(PART)
+
+
 def _to_disk(path: Path) -> None:
     files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     for file in files:

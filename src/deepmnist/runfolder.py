@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ REPORT = "report.html"
 RESULT = "result.json"
 TENSORBOARD = "tensorboard"
 TEACHER = "teacher"
+LOCK = ".lock"
 
 # What looking for a record and reading it raises; of the first also a folder one may not look into.
 UNREADABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError)
@@ -103,7 +105,11 @@ class Result:
 
 
 def claim(folder: Path) -> Path:
-    """Make `folder` for a new run. RunError where it holds something, StorageError if refused."""
+    """Make `folder` for a new run. RunError where it holds something, StorageError if refused.
+
+    A lock and what killed writers left half-written may be there. Only under the lock is it sure
+    that no other command finds the same.
+    """
     try:
         if (folder / RECORD).exists():
             raise RunError(
@@ -111,8 +117,7 @@ def claim(folder: Path) -> Path:
                 "or name another folder with --out"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        atomic.sweep(folder)
-        occupied = any(folder.iterdir())
+        occupied = not all(map(_may_be_there, folder.iterdir()))
     except OSError as error:
         raise StorageError(
             f"{folder} cannot be made a run's folder: {error.strerror}; name another with --out"
@@ -122,6 +127,10 @@ def claim(folder: Path) -> Path:
     return folder
 
 
+def _may_be_there(path: Path) -> bool:
+    return path.name == LOCK or atomic.is_leftover(path)
+
+
 def of_member(folder: Path, number: int, members: int) -> Path:
     """Where in `folder` a net keeps its own: member `number` (from 1), or the only one."""
     return folder if members == 1 else folder / f"member-{number:02d}"
@@ -129,9 +138,33 @@ def of_member(folder: Path, number: int, members: int) -> Path:
 
 def default(dataset: str, recipe: str) -> Path:
     """runs/DATASET-RECIPE-TIME, with a number behind it where that second has one already."""
+    return next(name for name in _names(dataset, recipe) if not name.exists())
+
+
+def made(dataset: str, recipe: str) -> Path:
+    """As `default`, and made, so that no other command is given it. StorageError if refused."""
+    try:
+        RUNS.mkdir(parents=True, exist_ok=True)
+        return next(filter(_is_new, _names(dataset, recipe)))
+    except OSError as error:
+        raise StorageError(
+            f"no folder can be made in {RUNS}: {error.strerror}; name another with --out"
+        ) from error
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether this made it."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _names(dataset: str, recipe: str) -> Iterator[Path]:
     folder = RUNS / f"{Path(dataset).name}-{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = itertools.chain([folder], (Path(f"{folder}-{i}") for i in itertools.count(2)))
-    return next(name for name in names if not name.exists())
+    yield folder
+    yield from (Path(f"{folder}-{i}") for i in itertools.count(2))
 
 
 def newest() -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from deepmnist import devices, display, execution, joint, machine, recipes, runfolder, teaching
+from deepmnist.cluster import lock
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import DEFAULT, SOURCES, Corpus, load
@@ -60,8 +61,9 @@ def train(
         return _asked(dataset, recipe, data_dir, resize, tensorboard, overrides, crew)
 
     def claim() -> Path:
-        folder = runfolder.claim(Path(out) if out else runfolder.default(corpus.name, recipe))
-        runfolder.write_record(folder, record)
+        folder = runfolder.claim(Path(out) if out else runfolder.made(corpus.name, recipe))
+        with lock.held(folder):  # of two commands the later one finds the other's record
+            runfolder.write_record(runfolder.claim(folder), record)
         return folder
 
     with workers.watched("start all of them again"):
