@@ -16,10 +16,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepmnist import cli, corrections, images, prediction, reader, transcription
+from deepmnist import classification, cli, corrections, images, prediction, reader, transcription
 from deepmnist.errors import DataError
 from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
 from tests.writing import Grey, PlainHandPredictor, page
+
+
+def saved_photo(path: Path, picture: Grey, longest: int) -> Path:
+    """In colour, as a camera gives it: on grey alone all ways of decoding agree."""
+    scale = longest / max(picture.shape)
+    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    noise = np.random.default_rng(0).normal(0, 6, (*large.shape, 3))
+    colours = large[..., np.newaxis] * np.array([1.0, 0.9, 0.7]) + noise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(colours, 0, 255).astype(np.uint8)).save(path, quality=85)
+    return path
 
 
 def saved(path: Path, picture: Grey) -> Path:
@@ -68,6 +79,45 @@ def test_a_read_box_is_seen_in_training_as_it_was_in_reading(
     assert len(digits) >= 5
     for image, digit in zip(seen, digits, strict=True):
         assert np.array_equal(image, digit.seen)
+
+
+@pytest.mark.parametrize("longest", [900, 3_301, 4_032])
+def test_the_digits_of_a_photo_are_seen_in_training_as_they_were_in_reading(
+    tmp_path: Path, longest: int
+) -> None:
+    """A JPEG is decoded as greys, and reduced where it is large; its digits touch and were cut."""
+    photo = saved_photo(tmp_path / "photo.jpg", page("2050", "394", gap=-8), longest)
+    how = transcription.way([], None, None)
+    answer = transcription.transcribe(photo.read_bytes(), str(photo), PlainHandPredictor(), how)
+    assert answer.page is not None
+    digits = [digit for line in answer.page.lines for digit in line.digits]
+    assert len(digits) >= 5
+    assert max(digit.box[2] for digit in digits) > 0.6 * longest
+    (tmp_path / "form.json").write_text(json.dumps([transcription.plain(answer)]))
+    found = corrections.read(tmp_path / "form.json")
+    assert np.array_equal(found.images, np.stack([digit.seen for digit in digits]))
+
+
+@pytest.mark.parametrize("longest", [300, 1_000])
+def test_photos_by_class_are_seen_as_predict_sees_them(tmp_path: Path, longest: int) -> None:
+    photo = saved_photo(tmp_path / "a" / "2" / "a.jpg", page("2"), longest)
+    seen = classification._prepared((str(photo), None))
+    for path in (tmp_path / "a", zipped(tmp_path / "a.zip", tmp_path / "a")):
+        assert np.array_equal(corrections.read(path).images, [seen])
+
+
+def test_a_box_drawn_by_hand_in_a_large_photo_shows_the_strokes_in_it(tmp_path: Path) -> None:
+    photo = saved_photo(tmp_path / "photo.jpg", page("205"), 3_301)
+    how = transcription.way([], None, None)
+    answer = transcription.transcribe(photo.read_bytes(), str(photo), PlainHandPredictor(), how)
+    assert answer.page is not None
+    (line,) = answer.page.lines
+    left, top, right, bottom = line.digits[1].box
+    given = [transcription.plain(answer)]
+    given[0]["lines"][0]["digits"][1]["box"] = [left - 40, top - 50, right + 45, bottom + 30]
+    (tmp_path / "form.json").write_text(json.dumps(given))
+    found = corrections.read(tmp_path / "form.json")
+    assert np.array_equal(found.images, np.stack([digit.seen for digit in line.digits]))
 
 
 def test_a_box_drawn_by_hand_shows_the_strokes_in_it(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Four forms: a folder of pictures by class (0 to 9, and `none` for what is no digit), each prepared
 as `predict` prepares it; a ZIP of one, as the page gives it; the JSON that `read --format json`
-prints, its labels put right, each box seen as `read` saw it; a folder of such JSON files. Every
+prints, its labels put right, each box seen as `read` saw it; a folder of such JSON files. Pictures
+are decoded as those two commands decode them, a large JPEG in a smaller size. Every
 label in it is taken for true, corrected or not. Files are taken to be hostile: sizes are bounded,
 and what is wrong is a DataError of one line that says where. How a net learns from them is
 improvement.py's business.
@@ -102,20 +103,24 @@ def _of_class(folder: Path) -> Iterator[Example]:
     label = LABELS[folder.name]
     for path in visible(folder):
         try:
-            yield from _example(images.prepare(_picture(path)), label, str(path))
+            yield from _example(_prepared(_content(path), str(path)), label, str(path))
         except PictureError as error:
             raise DataError(str(error)) from error
 
 
-def _picture(path: Path) -> pictures.Grey:
-    """The picture in a file; PictureError also for what is no file, such as a pipe that waits."""
+def _prepared(content: bytes, name: str) -> NDArray[np.uint8]:
+    return images.prepare(pictures.decode_reduced(content, name, images.WORK_SIDE).grey)
+
+
+def _content(path: Path) -> bytes:
+    """A file's bytes; PictureError also for what is no file, such as a pipe that waits."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        return pictures.read(path)  # says what is wrong
+        return pictures.content(path)  # says what is wrong
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise PictureError(f"{path} is no file; give pictures only")
-    return pictures.read(path)
+    return pictures.content(path)
 
 
 def _example(image: NDArray[np.uint8], label: int, place: str) -> Iterator[Example]:
@@ -143,8 +148,7 @@ def _of_zip(path: Path) -> Iterator[Example]:
             for entry in _pictures_in(path, archive):
                 label = LABELS[PurePosixPath(entry.filename).parts[0]]
                 place = f"{path}: {entry.filename}"
-                picture = pictures.decode(archive.read(entry), place)
-                yield from _example(images.prepare(picture), label, place)
+                yield from _example(_prepared(archive.read(entry), place), label, place)
     except PictureError as error:
         raise DataError(str(error)) from error
     except BROKEN_ZIP as error:
@@ -229,11 +233,12 @@ def _of_page(
     if path == pictures.STDIN:
         raise DataError(f"{place} came from standard input; put the path of its file in 'path'")
     try:
-        picture = _picture(file.parent / path)
+        source = file.parent / path
+        picture = pictures.decode_reduced(_content(source), str(source), sheet.WORK_SIDE)
         for where, digit in digits:
             _check_box(digit.box, picture.shape, where)
         boxes = dict.fromkeys(digit.box for _, digit in digits)  # equal ones are seen once
-        seen = dict(zip(boxes, reader.seen(picture, boxes), strict=True))
+        seen = dict(zip(boxes, reader.seen(picture.grey, boxes, picture.shape), strict=True))
     except PictureError as error:
         raise DataError(f"{place}: {error}") from error
     for (where, digit), label in zip(digits, labels, strict=True):

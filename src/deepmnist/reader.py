@@ -115,15 +115,25 @@ def scaled(page: Page, read: tuple[int, ...], given: tuple[int, ...]) -> Page:
     """
     if read == given:
         return page
-    factors = np.array([given[1] / read[1], given[0] / read[0]])
 
-    def box(digit: Digit) -> Box:
-        return box_around(np.array(digit.box).reshape(2, 2) * factors, given)
+    def digit(each: Digit) -> Digit:
+        return replace(each, box=_scaled_box(each.box, read, given))
 
     def line(each: Line) -> Line:
-        return replace(each, digits=tuple(replace(digit, box=box(digit)) for digit in each.digits))
+        return replace(each, digits=tuple(map(digit, each.digits)))
 
     return replace(page, lines=tuple(map(line, page.lines)))
+
+
+def _scaled_box(box: Box, read: tuple[int, ...], given: tuple[int, ...]) -> Box:
+    if read == given:
+        return box
+    return box_around(np.array(box).reshape(2, 2) * _factors(read, given), given)
+
+
+def _factors(read: tuple[int, ...], given: tuple[int, ...]) -> NDArray[np.float64]:
+    """How many columns and rows as given lie in one that was read."""
+    return np.array([given[1] / read[1], given[0] / read[0]])
 
 
 # ---- answers ------------------------------------------------------------------------------------
@@ -246,21 +256,27 @@ def _mean_probability(found: ink.Ink, predictor: Predictor) -> float:
 # ---- what the net saw ---------------------------------------------------------------------------
 
 
-def seen(picture: NDArray[np.uint8], boxes: Iterable[Box]) -> Iterator[NDArray[np.uint8]]:
+def seen(
+    picture: NDArray[np.uint8], boxes: Iterable[Box], given: tuple[int, ...] | None = None
+) -> Iterator[NDArray[np.uint8]]:
     """What the net sees in a grey picture, box by box: images uint8 (28, 28), zeros where nothing.
 
     A box that `read` gives is of the strokes that it read; in any other those count that lie in it
-    with half of their pixels or more. PictureError as `read` raises it.
+    with half of their pixels or more. given: height and width of the picture that the boxes are
+    of, where this is that one in another size, as of `scaled`. PictureError as `read` raises it.
     """
     images.check(picture)
+    read, given = picture.shape, given or picture.shape
     sheet = sheet_of(picture)
     size = layout.digit_height(sheet.ink)
     pieces = segmentation.tried(layout.lines(layout.pieces(sheet.ink), size), sheet.ink, size)
-    known = {box_of(piece, sheet, picture.shape): piece for piece in pieces}
+    known = {_scaled_box(box_of(piece, sheet, read), read, given): piece for piece in pieces}
     strokes = connected.components(sheet.ink.strokes)
+    to_given = np.diag([*_factors(read, given), 1.0]) @ sheet.to_picture
+    of_given = Sheet(sheet.ink, to_given)
     nothing = np.zeros((SIDE, SIDE), np.uint8)
     for box in boxes:
-        piece = known.get(box) or _within(box, sheet, *strokes)
+        piece = known.get(box) or _within(box, of_given, *strokes)
         yield segmentation.image_of(piece, sheet.ink) if piece else nothing
 
 
