@@ -34,6 +34,7 @@ def one(setting: str, recipe: str = "balanced") -> space.Dimension:
         ("learning_rate=0.01,1e-3", Choices((0.01, 0.001))),
         ("optimizer=adam, muon", Choices(("adam", "muon"))),
         ("steps=10..20", Range(10, 20, log=False)),
+        ("views=1,5", Choices((1, 5))),
     ],
 )
 def test_a_spec_is_what_it_says_typed_as_its_field(setting: str, wanted: space.Dimension) -> None:
@@ -43,10 +44,11 @@ def test_a_spec_is_what_it_says_typed_as_its_field(setting: str, wanted: space.D
 
 
 def test_one_value_is_the_same_in_every_trial() -> None:
-    found = space.parse("fast", [RATE, "members=2", "optimizer=adam"])
-    assert found.fixed == {"members": 2, "optimizer": "adam"}
+    found = space.parse("fast", [RATE, "members=2", "optimizer=adam", "views=5"])
+    assert found.fixed == {"members": 2, "optimizer": "adam", "views": 5}
     config = found.config({"learning_rate": 0.001})
     assert (config.members, config.optimizer, config.learning_rate) == (2, "adam", 0.001)
+    assert config.views == 5
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,8 @@ def test_one_value_is_the_same_in_every_trial() -> None:
         ("dropout=0..1", r"dropout = 1\.0: expected float < 1"),
         ("dropout=log:0..0.5", "a log range begins above 0"),
         ("optimizer=adam..muon", "it is no number; give choices, as in a,b,c"),
+        ("views=1..5", r"views = 1\.\.5: it is one of 1, 5; give choices of those"),
+        ("views=1,3", "views = 3: must be one of 1, 5"),
         ("optimizer=adam,sgd", "optimizer = 'sgd': must be one of adam, muon"),
         ("optimizer=adam,adam", "adam is there twice"),
         ("optimizer=adam,,muon", "a choice is empty"),

@@ -197,6 +197,9 @@ def _range(name: str, spec: str) -> Range:
     first, dots, last = spec.removeprefix(LOG).partition("..")
     if _kind(name) is str:
         raise ConfigError(f"{name} = {spec[:80]}: it is no number; give choices, as in a,b,c")
+    if not isinstance(_members(name)[0], type):  # what lies between would fail in its trial
+        allowed = ", ".join(map(str, _members(name)))
+        raise ConfigError(f"{name} = {spec[:80]}: it is one of {allowed}; give choices of those")
     if not dots or not first or not last:
         raise ConfigError(f"{name} = {spec[:80]!r}: a range has two ends; {SPECS}")
     low, high = (_number(name, each) for each in (first, last))
@@ -240,9 +243,14 @@ def _number(name: str, text: str) -> int | float:
 
 def _kind(name: str) -> type:
     """int, float or str: what a field holds, None aside."""
+    some = _members(name)[0]
+    return some if isinstance(some, type) else type(some)
+
+
+def _members(name: str) -> list[Any]:
+    """The types that a field takes, None aside; of a Literal its values."""
     hint = get_type_hints(TrainingConfig)[name]
-    members = [each for each in get_args(hint) if each is not type(None)] or [hint]
-    return members[0] if isinstance(members[0], type) else str  # a Literal's are strings
+    return [each for each in get_args(hint) if each is not type(None)] or [hint]
 
 
 def _check(space: Space) -> None:
