@@ -42,7 +42,7 @@ def serve(
         list[str] | None,
         Option(help="Origin whose pages may ask, such as https://example.org; * is all. Again."),
     ] = None,
-    max_body_mib: Annotated[float, Option(min=0.01, help="Of a request's body.")] = 16,
+    max_body_mib: Annotated[float, Option(min=0.01, max=1024, help="Of a request's body.")] = 16,
     max_images: Annotated[int, Option(min=1, help="In a request.")] = 1024,
     max_pictures: Annotated[int, Option(min=1, help="Encoded ones, in a request.")] = 32,
     max_megapixels: Annotated[float, Option(min=0.01, max=64, help="Of a picture.")] = 64,
@@ -69,8 +69,10 @@ def serve(
     from deepmnist.service.app import create_app
     from deepmnist.service.logs import Journal
 
+    body_bytes = int(max_body_mib * limits.MIB)
     chosen = limits.Limits(
-        body_bytes=int(max_body_mib * limits.MIB),
+        body_bytes=body_bytes,
+        bodies_bytes=limits.room(body_bytes),
         images=max_images,
         pictures=max_pictures,
         pixels=int(max_megapixels * 1e6),

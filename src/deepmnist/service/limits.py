@@ -32,6 +32,11 @@ class Limits:
     drain_s: int = 30  # seconds that requests have to end in when the service stops
 
 
+def room(body_bytes: int) -> int:
+    """What to set aside for all bodies: the usual, or four of the largest, so that one is taken."""
+    return max(Limits.bodies_bytes, 4 * body_bytes)
+
+
 class BodyGuard:
     """Middleware: 413 for a body too large, 408 for one too slow, 503 when memory is short.
 
