@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from deepmnist.cluster import sources
+from deepmnist.cluster import places, sources
 from deepmnist.cluster.places import Local
 from deepmnist.cluster.records import Kind
 from deepmnist.errors import DataError
@@ -43,6 +44,32 @@ def test_a_single_file_is_a_source_under_its_name(folder: Path) -> None:
     listing = sources.listing(str(folder / "b" / "2.png"))
     assert [entry.path for entry in listing] == ["2.png"]
     assert listing.place.address == str(folder / "b")
+
+
+QUERY = "?region=eu-west-1&endpoint_override=http://localhost:9000"
+
+
+@pytest.mark.parametrize("query", ["", QUERY])
+def test_a_single_file_at_an_address_is_got_to_as_the_address_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    fs = pytest.importorskip("pyarrow.fs", reason="pyarrow is not installed")
+
+    def store(address: str) -> tuple[Any, str]:
+        """A store that is reached with the query alone, and has the folder for a bucket."""
+        named, mark, how = address.partition("?")
+        assert mark + how == query
+        return fs.LocalFileSystem(), named.replace("s3://bucket", str(folder))
+
+    monkeypatch.setattr(places, "_filesystem", store)
+    listing = sources.listing(f"s3://bucket/b/2.png{query}")
+    assert [entry.path for entry in listing] == ["2.png"]
+    assert listing.place.address == f"s3://bucket/b{query}"
+
+
+def test_a_question_mark_in_a_single_file_s_name_is_part_of_it(folder: Path) -> None:
+    (folder / "which?.png").write_bytes(b"x")
+    assert [entry.path for entry in sources.listing(str(folder / "which?.png"))] == ["which?.png"]
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,23 @@ def inside(inner: Place, outer: Place) -> bool:
     return f"{_named(inner)}/".startswith(f"{_named(outer)}/")
 
 
+def folder_and_name(place: Place) -> tuple[str, str]:
+    """The address of the folder that a file lies in, with its query, and the file's name."""
+    named, query = _parted(place.address)
+    folder, _, name = named.rpartition("/")
+    return (folder or "/") + query, name
+
+
 def _named(place: Place) -> str:
-    """What an address names, without its query, which says how to get there."""
-    is_path = "://" not in place.address
-    return (place.address if is_path else place.address.partition("?")[0]).rstrip("/")
+    return _parted(place.address)[0].rstrip("/")
+
+
+def _parted(address: str) -> tuple[str, str]:
+    """What an address names, and its query, which says how to get there."""
+    if "://" not in address:  # a path, in which a question mark is one
+        return address, ""
+    named, mark, query = address.partition("?")
+    return named, mark + query
 
 
 def joined(folder: str, name: str) -> str:

@@ -68,10 +68,10 @@ def listing(address: str) -> Listing:
         raise DataError(f"{address} does not exist; give a file or a folder of data")
     if root.is_folder:
         return Listing(place, None)
-    folder, _, name = place.address.rpartition("/")
+    folder, name = places.folder_and_name(place)
     if kind_of(name) is None:
         raise DataError(f"{address} is of no kind that is scored; {KNOWN}")
-    return Listing(places.at(folder or "/"), name)
+    return Listing(places.at(folder), name)
 
 
 def kind_of(path: str) -> Kind | None:
