@@ -141,6 +141,38 @@ def test_a_damaged_header_ends_it_with_a_word(tmp_path: Path) -> None:
     assert "damaged" in found[-1].reason
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_pictures_behind_a_zeroed_header_are_told(tmp_path: Path, pack: Any) -> None:
+    data = bytearray(tar_file(MEMBERS))
+    second = 512 + 1024
+    data[second : second + 512] = bytes(512)
+    found = read(tmp_path, pack(bytes(data)))
+    assert contents(found) == WHOLE[:1]
+    assert (found[-1].row, found[-1].rows) == (2, None)
+    assert "goes on after its end mark" in found[-1].reason
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_pictures_of_a_second_archive_behind_the_first_are_told(tmp_path: Path, pack: Any) -> None:
+    found = read(tmp_path, pack(tar_file(MEMBERS[:2])) + pack(tar_file(MEMBERS[2:])))
+    assert contents(found) == WHOLE[:2]
+    assert (found[-1].row, found[-1].rows) == (3, None)
+    assert "goes on after its end mark" in found[-1].reason
+
+
+@pytest.mark.parametrize("zeros", [512, 1_024, 1_000, 10_240, 2**20 + 7])
+def test_an_end_mark_may_be_a_block_or_many(tmp_path: Path, zeros: int) -> None:
+    found = read(tmp_path, tar_file(MEMBERS)[:END] + bytes(zeros))
+    assert contents(found) == WHOLE
+    assert len(found) == len(WHOLE)
+
+
+def test_a_gzip_that_is_damaged_behind_the_last_picture_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, gzip.compress(tar_file(MEMBERS))[:-8])
+    assert contents(found) == WHOLE
+    assert "damaged after its end mark" in found[-1].reason
+
+
 def test_a_name_that_claims_megabytes_is_not_read(tmp_path: Path) -> None:
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2**33

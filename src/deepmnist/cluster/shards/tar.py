@@ -1,7 +1,8 @@
 """Tar shards of pictures, gzipped or not, read from start to end in little memory.
 
 Python's own reader takes a damaged header, or a file that ends between two members, for the end of
-the archive; here every archive must end with its mark, so that no picture is lost without a word.
+the archive; here every archive must end with its mark, and nothing but zeros may follow, so that no
+picture is lost without a word.
 Members that are no pictures by their name (labels beside them, folders) are passed over. Links and
 sparse files with a picture's name are told: their bytes lie elsewhere, or with holes.
 """
@@ -55,7 +56,7 @@ def is_picture(name: str) -> bool:
 
 
 class _TornError(Exception):
-    """The archive ends before its end mark, or a header in it is damaged."""
+    """The archive ends before its end mark or goes on after it, or a header in it is damaged."""
 
 
 def _member(
@@ -103,6 +104,7 @@ def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
     """The next header; None at the mark of the end."""
     data = stream.read(BLOCK)
     if len(data) == BLOCK and not any(data):
+        _check_ended(stream)
         return None
     if len(data) < BLOCK:
         raise _TornError(f"truncated: {stream.fault or 'the archive has no end mark'}")
@@ -114,6 +116,15 @@ def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
     while more:
         more = any(stream.read(BLOCK)[MAP_STILL_GOES_ON:][:1])
     return header
+
+
+def _check_ended(stream: streams.Stream) -> None:
+    """A block of zeros is the mark of the end, or a lost header: then more than zeros follows."""
+    while data := stream.read(streams.READ_BYTES):
+        if any(data):
+            raise _TornError("damaged: it goes on after its end mark")
+    if stream.fault is not None:
+        raise _TornError(f"damaged after its end mark: {stream.fault}")
 
 
 def _note(stream: streams.Stream, size: int) -> bytes:
