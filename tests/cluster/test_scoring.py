@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -157,34 +158,50 @@ def test_with_read_every_line_of_a_csv_is_told_once(
     assert sorted(row + each for row, count in told for each in range(count)) == [1, 2, 3, 4]
 
 
-def test_pictures_wait_in_memory_by_the_handful_only(
-    score: Callable[..., Any], tmp_path: Path, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken, prepared, most = [0], [0], []
-    rows, prepare = scoring._rows, scoring._prepared
-    lock = threading.Lock()
+class Held:
+    """A picture's bytes, which are alive as long as whoever may load them is."""
 
-    def counted_rows(*given: Any) -> Any:
-        for each in rows(*given):
-            with lock:
-                taken[0] += 1
-                most.append(taken[0] - prepared[0])
-            yield each
+    def __init__(self, load: Callable[[], bytes], alive: weakref.WeakSet[Held]) -> None:
+        self.load = load
+        alive.add(self)
 
-    def counted_prepare(*given: Any) -> Any:
+    def __call__(self) -> bytes:
         time.sleep(0.002)  # slower than they are taken
-        found = prepare(*given)
-        with lock:
-            prepared[0] += 1
-        return found
+        return self.load()
 
-    monkeypatch.setattr(scoring, "_rows", counted_rows)
-    monkeypatch.setattr(scoring, "_prepared", counted_prepare)
-    members = [(f"{each}.png", png(np.asarray(tiny.images)[each])) for each in range(50)]
+
+@pytest.mark.parametrize("content", ["a picture", "no picture"])
+@pytest.mark.parametrize("read", [False, True])
+def test_pictures_wait_in_memory_by_the_handful_only(
+    score: Callable[..., Any],
+    tmp_path: Path,
+    tiny: Dataset,
+    model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    read: bool,
+) -> None:
+    alive: weakref.WeakSet[Held] = weakref.WeakSet()
+    most: list[int] = []
+    rows = scoring._rows
+
+    def held_rows(*given: Any) -> Any:
+        for each in rows(*given):
+            yield replace(each, load=Held(each.load, alive))
+            most.append(len(alive))
+
+    monkeypatch.setattr(scoring, "_rows", held_rows)
+    monkeypatch.setattr(scoring, "usable_cores", lambda: 2)
+    encoded = [png(image) for image in np.asarray(tiny.images)[:50]]
+    members = [
+        (f"{number}.png", data if content == "a picture" else b"none")
+        for number, data in enumerate(encoded)
+    ]
     (tmp_path / "a.tar").write_bytes(tar_file(members))
-    score(tmp_path / "a.tar", tmp_path / "out")
-    assert prepared == [50]
-    assert max(most) <= scoring.AHEAD * scoring.usable_cores() + 2  # one is fetched beside them
+    model = type(model)(PlainHandPredictor) if read else model
+    score(tmp_path / "a.tar", tmp_path / "out", read=read, model=model)
+    assert len(most) == 50
+    assert max(most) <= scoring.AHEAD * 2 + 4  # some are passed from hand to hand beside them
 
 
 def test_a_file_that_changed_since_it_was_cut_stops_the_scoring(

@@ -137,21 +137,22 @@ class Scorer:
         return self._verdicts(self._of_many, paths, block.rows, block.images)
 
     def _of_pictures(self, given: Iterable[Picture]) -> Iterator[Verdicts | Unreadable]:
+        """Of what waits for its batch the bytes are gone: only its path and row are kept."""
         work: Callable[[Picture], Any] = self._page if self._read else _prepared
         found = zip_kept(self._pool, work, given, AHEAD * self.cores)
-        while batch := list(islice(found, BATCH)):
-            bad = [_unreadable(each, why) for each, why in batch if isinstance(why, Exception)]
-            good = [pair for pair in batch if not isinstance(pair[1], Exception)]
-            yield from bad
-            if good and self._read:
-                yield tables.pages([each for each, _ in good], [page for _, page in good])
-            elif good:
-                yield self._verdicts(
-                    self._of_few,
-                    [places.shown(each.path) for each, _ in good],
-                    np.array([each.row or 0 for each, _ in good]),
-                    np.stack([image for _, image in good]),
-                )
+        kept = ((each.path, each.row, made) for each, made in found)
+        while batch := list(islice(kept, BATCH)):
+            yield from (made for *_, made in batch if isinstance(made, Unreadable))
+            good = [one for one in batch if not isinstance(one[2], Unreadable)]
+            if not good:
+                continue
+            paths, rows, seen = zip(*good, strict=True)
+            shown = [places.shown(path) for path in paths]
+            if self._read:
+                yield tables.pages(shown, rows, seen)
+            else:
+                numbers = np.array([row or 0 for row in rows])
+                yield self._verdicts(self._of_few, shown, numbers, np.stack(seen))
 
     def _verdicts(
         self,
@@ -163,19 +164,19 @@ class Scorer:
         found = rejection.scores(predictor, seen)
         return tables.verdicts(paths, rows, found, self._names, self._threshold)
 
-    def _page(self, picture: Picture) -> reader.Page | Exception:
+    def _page(self, picture: Picture) -> reader.Page | Unreadable:
         predictor = self._readers.get()
         try:
             data = picture.load()
             grey = pictures.decode_reduced(data, picture.path, sheet.WORK_SIDE).grey
             return reader.read(grey, predictor, coverage=self._coverage)
         except (PictureError, DataError) as error:
-            return error
+            return _unreadable(picture, error)
         finally:
             self._readers.put(predictor)
 
 
-def _prepared(picture: Picture) -> NDArray[np.uint8] | Exception:
+def _prepared(picture: Picture) -> NDArray[np.uint8] | Unreadable:
     """The image of a picture, uint8 (28, 28), or why there is none."""
     try:
         data = picture.load()
@@ -184,7 +185,7 @@ def _prepared(picture: Picture) -> NDArray[np.uint8] | Exception:
             return picture_to_side(grey, picture.path, resize=True)
         return images.prepare(grey)
     except (PictureError, DataError) as error:
-        return error
+        return _unreadable(picture, error)
 
 
 def _rows(source: Place, piece: Piece) -> Iterator[Read]:
@@ -223,7 +224,8 @@ def check_unchanged(source: Place, pieces: Iterable[Piece]) -> None:
             )
 
 
-def _unreadable(picture: Picture, why: Any) -> Unreadable:
+def _unreadable(picture: Picture, why: Exception) -> Unreadable:
+    """Told in words: the error itself would hold on to the bytes that it was raised over."""
     return Unreadable(picture.path, picture.row, 1, places.reason(why))
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from deepmnist import rejection
 from deepmnist.cluster import places
 from deepmnist.cluster.places import Place
-from deepmnist.cluster.records import Picture, Unreadable
+from deepmnist.cluster.records import Unreadable
 from deepmnist.errors import MissingExtraError, StorageError
 from deepmnist.rejection import Scores
 
@@ -140,17 +140,18 @@ def verdicts(
     )
 
 
-def pages(given: Sequence[Picture], found: Sequence[Page]) -> Verdicts:
+def pages(paths: Sequence[str], rows: Sequence[int | None], found: Sequence[Page]) -> Verdicts:
     """Answers for pages that were read: a page is accepted if it has digits, and all of them are.
 
+    paths are places.shown; row None is none.
     Probability is that all lines are right, confidence that of the least sure digit.
     """
     digits = [[digit for line in page.lines for digit in line.digits] for page in found]
     lines = [[line.text for line in page.lines] for page in found]
     return Verdicts(
         {
-            "path": [places.shown(each.path) for each in given],
-            "row": [each.row for each in given],
+            "path": paths,
+            "row": rows,
             "label": ["\n".join(texts) for texts in lines],
             "probability": [
                 float(np.prod([line.probability for line in page.lines])) if page.lines else 0.0
