@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deepmnist.rejection import Scores
+from deepmnist.service import batching
 from deepmnist.service.batching import ENOUGH, PATIENCE_S, Batcher
 from deepmnist.service.metrics import Metrics
 from tests.conftest import FakePredictor
@@ -150,6 +152,36 @@ def test_the_loop_runs_a_batch_itself_where_the_one_before_was_short(
     worker, then = threads
     assert worker != threading.get_ident()
     assert (then == threading.get_ident()) is in_the_loop
+
+
+def test_the_loop_turns_between_any_two_batches_that_it_runs_itself(
+    some_images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "ENOUGH", 1)  # a request is a batch
+    monkeypatch.setattr(batching, "PATIENCE_S", math.inf)  # and every batch is short
+    turns = [0]
+    seen = []
+
+    class Noting(FakePredictor):
+        def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
+            seen.append(turns[0])
+            return super().predict_proba(images)
+
+    batcher = Batcher(Noting())
+
+    async def turn() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def ask() -> None:
+        turning = asyncio.create_task(turn())
+        asked = (batcher.answer(some_images[:1]) for _ in range(100))
+        await asyncio.wait_for(asyncio.gather(*asked), 20)
+        turning.cancel()
+
+    asyncio.run(ask())
+    assert len(seen) == len(set(seen)) == 100
 
 
 def test_who_left_is_not_computed_and_the_rest_are_answered(some_images: Images) -> None:

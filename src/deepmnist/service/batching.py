@@ -169,7 +169,9 @@ class _Gathering:
                 future.set_exception(found)
             else:
                 future.set_result(Scores(found.probabilities[rows], found.single[rows]))
-        self._hand_over()
+        self._busy = bool(self._waiting)
+        if self._busy:  # in a turn of its own: between two batches the loop does all else
+            asyncio.get_running_loop().call_soon(self._hand_over)
 
 
 def _work(queue: _Queue, model: _Model) -> None:
