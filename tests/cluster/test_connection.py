@@ -60,6 +60,52 @@ def test_an_address_that_is_none_is_told_with_what_one_is(address: str) -> None:
         connection.check(address, "this")
 
 
+@pytest.mark.usefixtures("any_ray")
+def test_an_address_of_the_environment_is_looked_at_like_one_that_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "nowhere")
+    with pytest.raises(ConfigError, match=r"^\$RAY_ADDRESS 'nowhere' is none: give auto, host"):
+        connection.check(None, "this")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    connection.check(None, "this")
+    monkeypatch.delenv("RAY_ADDRESS")
+    connection.check(None, "this")
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "asked"),
+    [
+        (None, None, "local"),  # whatever cluster may run on this machine
+        (None, "", "local"),
+        (None, "local", "local"),
+        (None, "head:6379", "head:6379"),
+        (None, "auto", "auto"),
+        ("auto", None, "auto"),
+        ("auto", "head:6379", "head:6379"),  # as Ray has it
+        ("other:6379", "head:6379", "other:6379"),
+    ],
+)
+def test_the_cluster_is_the_one_that_was_given_or_named_else_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, environment: str | None, asked: str
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("RAY_ADDRESS", environment)
+    addresses = []
+
+    class Ray:
+        def init(self, address: str | None, **options: Any) -> None:
+            addresses.append(address)
+
+        def shutdown(self) -> None:
+            pass
+
+    with connection.made(Ray(), given, "leave it"):
+        pass
+    assert addresses == [asked]
+
+
 def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:
     here = machine.versions()
     connection.check_versions("node7", here, here)

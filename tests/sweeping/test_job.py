@@ -160,7 +160,7 @@ def test_a_second_command_in_the_folder_is_refused(begin: Sweep, tmp_path: Path)
     ("changed", "message"),
     [
         ({"trials": 0}, "trials = 0: give 1 to 9,999"),
-        ({"cluster": "ray://host:10001"}, r"a sweep is led by a machine of the cluster; give host"),
+        ({"cluster": "ray://host:10001"}, r"a sweep is led by a machine of the cluster; give --cl"),
         ({"settings": ["seed=1"]}, "all trials share it"),
     ],
 )
@@ -169,6 +169,16 @@ def test_what_cannot_be_is_told_before_the_folder_is_made(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         begin(**changed)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cluster", [None, "auto"])
+def test_the_environment_s_cluster_is_looked_at_as_one_that_is_given(
+    begin: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cluster: str | None
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "ray://host:10001")
+    with pytest.raises(ConfigError, match=r"^\$RAY_ADDRESS ray://host:10001: a sweep is led by"):
+        begin(cluster=cluster)
     assert not (tmp_path / "out").exists()
 
 

@@ -39,7 +39,8 @@ def sweep(
         int | None, Option(min=1, help="Trials at once. [default: one for every two cores]")
     ] = None,
     cluster: Annotated[
-        str | None, Option(help="Ray cluster: auto or host:port. [default: this machine]")
+        str | None,
+        Option(help="Ray cluster: auto or host:port. [default: $RAY_ADDRESS, or this machine]"),
     ] = None,
     quiet: Annotated[bool, Option("--quiet", help="Say nothing but the result.")] = False,
 ) -> None:

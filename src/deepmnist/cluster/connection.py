@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -17,6 +18,8 @@ from deepmnist import machine
 from deepmnist.cluster import places
 from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
 
+ENVIRONMENT = "RAY_ADDRESS"
+AUTO, LOCAL = "auto", "local"  # Ray's names for the cluster of this machine, and for one of our own
 CONNECT_S = 10  # for an address to answer at all
 GO_ON = "; the same command goes on with what is missing"
 START_S = 45  # for Ray to connect, or to start on this machine; it gives up itself at 60
@@ -36,27 +39,41 @@ def ray(needed_for: str) -> Any:
     return ray
 
 
-def check(address: str, needed_for: str) -> None:
+def named(address: str | None) -> str | None:
+    """The cluster that is meant; None for cores of this machine that are nobody else's.
+
+    address: as --cluster has it. As for Ray, $RAY_ADDRESS is meant where none is given and by auto;
+    but without both it is not what happens to run on this machine, which Ray would join.
+    """
+    if address is not None and address != AUTO:
+        return address
+    found = os.environ.get(ENVIRONMENT) or address
+    return None if found == LOCAL else found
+
+
+def check(address: str | None, needed_for: str) -> None:
     """Before any work: MissingExtraError without Ray, RunError where no cluster answers in time."""
     ray(needed_for)
-    if address != "auto":
-        _check_answers(address)
+    meant = named(address)
+    if meant is not None and meant != AUTO:
+        _check_answers(meant, "--cluster" if meant == address else f"${ENVIRONMENT}")
 
 
 @contextmanager
 def made(ray: Any, address: str | None, otherwise: str) -> Iterator[None]:
     """Ray is connected as long as this lasts.
 
-    address: as --cluster has it; None for the one that $RAY_ADDRESS names, or this machine's cores.
-    otherwise: what a person may do without it. RunError where Ray is not there within START_S.
+    address: as --cluster has it, see named. otherwise: what a person may do without it. RunError
+    where Ray is not there within START_S.
     """
+    meant = named(address)
     ready, over = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 
     def connect() -> None:
         """Ray's own processes end with the thread that started them."""
         try:
-            ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
+            ray.init(meant or LOCAL, logging_level=logging.ERROR, log_to_driver=False)
         except BaseException as error:  # noqa: BLE001  told below, in the thread that waits
             failed.append(error)
         ready.set()
@@ -67,7 +84,7 @@ def made(ray: Any, address: str | None, otherwise: str) -> Iterator[None]:
         if not ready.wait(START_S) or failed:
             why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
             raise RunError(
-                f"cannot connect to Ray at {address or 'this machine'}: {why}; "
+                f"cannot connect to Ray at {meant or 'this machine'}: {why}; "
                 f"start it with `ray start --head`, or {otherwise}"
             )
         _take_back_sigterm()
@@ -127,7 +144,7 @@ def check_worker(wanted: dict[str, str], shared: Path) -> None:
         )
 
 
-def _check_answers(address: str) -> None:
+def _check_answers(address: str, given: str) -> None:
     """Ray itself would wait for minutes, or end the process."""
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
@@ -136,7 +153,7 @@ def _check_answers(address: str) -> None:
     except ValueError:
         host = port = None
     if not host or not port:
-        raise ConfigError(f"--cluster {address!r} is none: give auto, host:port or ray://host:port")
+        raise ConfigError(f"{given} {address!r} is none: give auto, host:port or ray://host:port")
     try:
         socket.create_connection((host, port), CONNECT_S).close()
     except OSError as error:

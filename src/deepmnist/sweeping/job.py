@@ -19,7 +19,7 @@ from deepmnist.sweeping import space as spaces
 from deepmnist.sweeping.records import Asked, Trial
 from deepmnist.sweeping.space import Space
 
-OTHERWISE = "leave out --cluster to use this machine"
+OTHERWISE = "leave out --cluster and RAY_ADDRESS to use this machine"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def sweep(
     """Try `trials` configurations of a recipe; leave table, picture and the best one in `out`.
 
     settings: NAME=SPEC each, as space.py has them. parallel: trials at once; cluster: a Ray
-    cluster's address, this machine without one. Configurations are held against each other by
-    their loss on the validation images, calibrated as a delivered model is: it tells
-    configurations apart that have the same few mistakes in some thousand images.
+    cluster's address, without one that of $RAY_ADDRESS, or this machine. Configurations are held
+    against each other by their loss on the validation images, calibrated as a delivered model is:
+    it tells configurations apart that have the same few mistakes in some thousand images.
 
     ConfigError, DataError, BundleError, RunError and StorageError say what was wrong with what;
     RunError too where `out` holds another sweep, and where no trial finished.
@@ -97,12 +97,14 @@ def _wanted(space: Space, trials: int) -> int:
 
 def _check_cluster(cluster: str | None) -> None:
     """Before any work. Through a Ray client Tune would keep its books on another machine."""
-    if cluster is not None and cluster.startswith("ray://"):
+    meant = connection.named(cluster)
+    if meant is not None and meant.startswith("ray://"):
+        given = "--cluster" if meant == cluster else f"${connection.ENVIRONMENT}"
         raise ConfigError(
-            f"--cluster {cluster}: a sweep is led by a machine of the cluster; give host:port or "
-            "auto on one of those, or send the command there with `ray job submit`"
+            f"{given} {meant}: a sweep is led by a machine of the cluster; give --cluster "
+            "host:port on one of those, or send the command there with `ray job submit`"
         )
-    connection.check(cluster or "auto", tuning.NEEDED_FOR)
+    connection.check(cluster, tuning.NEEDED_FOR)
     search.check_installed()
 
 
