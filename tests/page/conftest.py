@@ -43,9 +43,13 @@ class Site:
 class _Handler(BaseHTTPRequestHandler):
     assets: ClassVar[dict[str, page.Asset]]
     site: ClassVar[Site]
+    short: ClassVar[bool]  # the page has one address, to which the other leads
 
     def do_GET(self) -> None:
         self.site.asked.append(self.path)
+        if self.short and self.path == f"{UNDER}index.html":
+            self._lead_to(UNDER)
+            return
         name = self.path.removeprefix(UNDER) or "index.html"
         asset = self.assets.get(name)
         if asset is None:
@@ -57,6 +61,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         status, content = self.site.read if self.path == f"{UNDER}read" else (404, b"")
         self._answer(status, content, "application/json")
+
+    def _lead_to(self, path: str) -> None:
+        self.send_response(308)
+        self.send_header("Location", path)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _answer(self, status: int, content: bytes, media_type: str) -> None:
         self.send_response(status)
@@ -76,9 +86,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def served(assets: dict[str, page.Asset]) -> Iterator[Site]:
-    """A server of the files, for as long as the iterator is held."""
-    handler = type("Handler", (_Handler,), {"assets": assets})
+def served(assets: dict[str, page.Asset], short: bool = False) -> Iterator[Site]:
+    """A server of the files, for as long as the iterator is held.
+
+    short: it sends whoever asks for index.html on to the folder, as many hosts do.
+    """
+    handler = type("Handler", (_Handler,), {"assets": assets, "short": short})
     with _Server(("127.0.0.1", 0), handler) as server:
         handler.site = Site(f"http://127.0.0.1:{server.server_port}{UNDER}")  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -440,8 +440,7 @@ def test_corrections_that_cannot_be_saved_are_kept_and_told(own_tab: Page) -> No
 # ---- surroundings -------------------------------------------------------------------------------
 
 
-def test_it_works_offline_once_it_was_loaded(own_tab: Page, site: Site) -> None:
-    tab = own_tab
+def check_offline(tab: Page, site: Site) -> None:
     tab.evaluate("navigator.serviceWorker.ready")
     until(tab, "navigator.serviceWorker.controller !== null")
     asked = len(site.asked)
@@ -451,6 +450,19 @@ def test_it_works_offline_once_it_was_loaded(own_tab: Page, site: Site) -> None:
     write(tab, 5)
     assert digits(tab) == ["5"]
     assert {path.rpartition("/")[2] for path in site.asked[asked:]} <= {"service-worker.js"}
+
+
+def test_it_works_offline_once_it_was_loaded(own_tab: Page, site: Site) -> None:
+    check_offline(own_tab, site)
+
+
+@pytest.mark.usefixtures("site")  # skipped alike where that is
+def test_it_works_offline_from_a_host_that_sends_its_file_on_to_the_folder(
+    browser: Browser, assets: dict[str, files.Asset]
+) -> None:
+    with served(assets, short=True) as site, opened(browser, site) as (tab, faults):
+        check_offline(tab, site)
+        assert faults == []
 
 
 @pytest.mark.parametrize("widths", [(360, 412), (768, 1280)], ids=["phones", "desks"])

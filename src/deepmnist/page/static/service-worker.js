@@ -37,7 +37,17 @@ async function answered(request) {
     ignoreSearch: true,
     ignoreVary: true,
   });
-  return found ?? fetch(request);
+  return found ? direct(found) : fetch(request);
+}
+
+/**
+ * A kept answer as if its file had lain where it was asked for. Many hosts send /index.html on to /,
+ * and browsers take no answer that was sent on for a page.
+ */
+function direct(kept) {
+  if (!kept.redirected) return kept;
+  const { status, statusText, headers } = kept;
+  return new Response(kept.body, { status, statusText, headers });
 }
 
 /** Whether an address is the page's, be it given with or without its file's name. */
