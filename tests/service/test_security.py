@@ -16,7 +16,7 @@ from deepmnist.errors import ConfigError
 from deepmnist.service import security
 from deepmnist.service.app import PLAIN_POLICY
 from deepmnist.service.logs import Journal
-from tests.service.conftest import refusal
+from tests.service.conftest import Images, infer_body, refusal
 
 KEY = "correct-horse-battery"
 
@@ -171,3 +171,77 @@ def test_an_origin_that_is_told_is_let_in_and_no_other(make: Callable[..., FastA
     refusal(refused, 401)
     other = {"origin": "https://elsewhere.example", "x-api-key": KEY}
     assert "access-control-allow-origin" not in client.get("/v2", headers=other).headers
+
+
+INFER = "/v2/models/digits/infer"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("origin", ["https://there.example", "null"])
+def test_what_a_page_of_another_origin_sends_is_not_answered_unless_told(
+    make: Callable[..., FastAPI], some_images: Images, site: str, origin: str
+) -> None:
+    headers = {"origin": origin, "sec-fetch-site": site}
+    body = infer_body(some_images)
+    refused = TestClient(make()).post(INFER, json=body, headers=headers)
+    assert "name its origin with --allow-origin" in refusal(refused, 403)
+    for origins in (["*"], ["https://other.example", origin]):
+        client = TestClient(make(origins=origins))
+        assert client.post(INFER, json=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sec-fetch-site": "same-origin", "origin": "https://digits.example.org"},  # by a proxy
+        {"sec-fetch-site": "none"},
+        {"origin": "http://lan:8000"},  # a browser that asks no address it trusts says no more
+    ],
+)
+def test_the_own_page_and_clients_that_are_no_browsers_are_answered(
+    client: TestClient, some_images: Images, headers: dict[str, str]
+) -> None:
+    assert client.post(INFER, json=infer_body(some_images), headers=headers).status_code == 200
+
+
+HERE = security.own_hosts("digits.home.arpa", "127.0.0.1", ["https://digits.example.org"])
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((host, 200) for host in ("localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000")),
+        *((host, 200) for host in ("digits:80", "a.localhost", "192.168.0.7", "DIGITS.home.arpa")),
+        *((host, 200) for host in ("digits.example.org", "")),
+        *((host, 421) for host in ("there.example", "there.example:8000", "there.example.")),
+        *((host, 421) for host in ("127.0.0.1.there.example", "localhost.there.example", "a.b]")),
+    ],
+)
+def test_on_loopback_it_is_not_asked_by_a_stranger_s_name(
+    make: Callable[..., FastAPI], host: str, status: int
+) -> None:
+    client = TestClient(make(hosts=HERE))
+    for path in ("/metrics", "/v2"):
+        assert client.get(path, headers={"host": host}).status_code == status
+        assert TestClient(make()).get(path, headers={"host": host}).status_code == 200
+    if status == 421:
+        assert "a name that is not its own" in refusal(
+            client.get("/v2", headers={"host": host}), 421
+        )
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.0.7", "::"])
+def test_elsewhere_than_on_loopback_it_may_be_called_anything(address: str) -> None:
+    assert security.own_hosts("digits", address, []) is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1"])
+def test_all_origins_bring_all_names(address: str) -> None:
+    assert security.own_hosts("digits", address, []) == {"digits"}
+    assert security.own_hosts("digits", address, ["*"]) is None
+
+
+def test_an_origin_that_is_none_is_told_in_a_line() -> None:
+    with pytest.raises(ConfigError, match=r"'https://\[there' is none: give one such as"):
+        security.own_hosts("digits", "127.0.0.1", ["https://[there"])

@@ -86,13 +86,15 @@ def serve(
         models = registry.Registry(sources)
         site, note = _site(models)
         journal = Journal()
+        origins = allow_origin or []
         app = create_app(
             models,
             chosen,
             site,
             policy=page.POLICY,
             key=key,
-            origins=allow_origin or [],
+            origins=origins,
+            hosts=security.own_hosts(host, listener.getsockname()[0], origins),
             journal=None if quiet else journal,
         )
 

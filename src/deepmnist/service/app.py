@@ -43,12 +43,13 @@ def create_app(
     policy: str = PLAIN_POLICY,
     key: str | None = None,
     origins: Sequence[str] = (),
+    hosts: frozenset[str] | None = None,
     journal: Journal | None = None,
 ) -> FastAPI:
     """The service of some models, and of a page with its Content-Security-Policy.
 
-    `key`: what must be sent to be answered; `origins`: whose pages may ask ('*': all); `journal`:
-    where requests are written down.
+    `key`: what must be sent to be answered; `origins`: whose pages may ask ('*': all); `hosts`: by
+    which names (None: any); `journal`: where requests are written down.
     """
     app = FastAPI(
         title="deepmnist",
@@ -69,6 +70,7 @@ def create_app(
     app.router.routes.extend(routes)
     failures.install(app)
     _guard(app, limits, key, origins)
+    app.add_middleware(security.PageGuard, hosts=hosts, origins=origins)
     app.add_middleware(Observed, journal=journal, metrics=models.metrics)
     app.add_middleware(security.SecurityHeaders)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +23,9 @@ LEAST_KEY = 16  # characters
 MAX_KEY_BYTES = 4096
 API_PREFIXES = ("/v1", "/v2", "/read", "/metrics")  # what a key guards
 OPEN = ("/v2/health/",)  # and what it does not: probes carry no key
+
+EVERY = "*"  # origins
+LOOKED_AT = (b"host", b"origin", b"sec-fetch-site")
 
 POLICY = b"content-security-policy"
 HEADERS = (
@@ -116,6 +121,82 @@ def _key(name: bytes, value: bytes) -> bytes | None:
 def _digest(key: bytes) -> bytes:
     """Of one length whatever the key's, so that comparing does not tell it."""
     return hashlib.sha256(key).digest()
+
+
+def own_hosts(host: str, address: str, origins: Iterable[str]) -> frozenset[str] | None:
+    """The names that a service on this address alone may be asked by; None for any.
+
+    On loopback nobody needs others than `host`, which it was given, and those of the allowed
+    origins, which a proxy may pass on; elsewhere nobody knows what it is called. ConfigError for an
+    origin that is none.
+    """
+    if not ip_address(address).is_loopback or EVERY in origins:
+        return None
+    named = (_name_of(origin) for origin in origins)
+    return frozenset({host.lower(), *(name for name in named if name)})
+
+
+def _name_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:
+        raise ConfigError(
+            f"--allow-origin {origin[:80]!r} is none: give one such as https://example.org, or *"
+        ) from None
+
+
+class PageGuard:
+    """Middleware: refuses what pages of other origins make a browser ask.
+
+    421 for a name that is not ours: a page may have its own lead to this machine, and read all.
+    403 for a POST that the browser says comes from elsewhere. Clients that are no browsers say
+    nothing of the kind, and proxies pass on what browsers say.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None, origins: Iterable[str]) -> None:
+        self.app = app
+        self._hosts = hosts
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that may be served."""
+        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> ASGIApp | None:
+        said = {name: value for name, value in scope["headers"] if name in LOOKED_AT}
+        if self._hosts is not None and not _is_among(said.get(b"host", b""), self._hosts):
+            return response(
+                421,
+                "the service is asked by a name that is not its own; ask it by its address, or "
+                "give --allow-origin the address that a proxy passes on",
+            )
+        elsewhere = said.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
+        if elsewhere and scope["method"] == "POST" and not self._allows(said.get(b"origin", b"")):
+            return response(
+                403, "a page of another origin asks; name its origin with --allow-origin"
+            )
+        return None
+
+    def _allows(self, origin: bytes) -> bool:
+        return origin in self._origins or EVERY.encode() in self._origins
+
+
+def _is_among(host: bytes, hosts: frozenset[str]) -> bool:
+    """Whether a Host is no name that strangers could have: theirs have a dot, addresses aside."""
+    name = host.decode("latin-1").lower()
+    if name.startswith("["):  # an IPv6 address
+        return True
+    name = name.partition(":")[0]
+    return "." not in name or name in hosts or name.endswith(".localhost") or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 class SecurityHeaders:
