@@ -48,7 +48,7 @@ def plan_of(out: Path, pieces: int) -> dict[str, Any]:
     place = Local(out)
     asked = plan.Asked(source="s3://scans", model="0" * 64, coverage=None, read=False, versions={})
     started = time.perf_counter()
-    manifest = plan.begin(place, asked, sources.parts(place, scans(pieces)))
+    manifest = plan.begin(place, asked, sources.parts(place, scans(pieces)), lambda images: False)
     written = time.perf_counter()
     parts = sum(1 for _ in plan.parts(place))
     read = time.perf_counter()

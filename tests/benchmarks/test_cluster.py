@@ -20,7 +20,7 @@ ROWS = 5
 def test_in_bulk_the_predictor_is_the_job_s(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told how many images there are, by which the runtime is chosen, and has all cores."""
+    """It answers by the runtime that a job of so many images decides on, and has all cores."""
     images = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(784), ROWS, [None, pa.py_buffer(bytes(ROWS * 784))]
     )
@@ -28,10 +28,11 @@ def test_in_bulk_the_predictor_is_the_job_s(
     asked: list[dict[str, Any]] = []
     predictor = Model.predictor
 
-    def noted(self: Model, cores: int, expected: int = 0) -> Any:
-        asked.append({"cores": cores, "expected": expected})
-        return predictor(self, cores, expected)
+    def noted(self: Model, cores: int, onnx: bool = False) -> Any:
+        asked.append({"cores": cores, "onnx": onnx})
+        return predictor(self, cores, onnx)
 
     monkeypatch.setattr(Model, "predictor", noted)
+    monkeypatch.setattr(Model, "onnx_is_sooner", lambda self, images: images == ROWS)
     assert cluster.in_bulk(tmp_path, bundle.SHIPPED)["rows_per_second"] > 0
-    assert asked == [{"cores": usable_cores(), "expected": ROWS}]
+    assert asked == [{"cores": usable_cores(), "onnx": True}]

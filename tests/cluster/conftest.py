@@ -26,9 +26,12 @@ class FakeModel:
     class_names: tuple[str, ...] = DIGITS
     made: list[Any] = field(default_factory=list)
 
-    def predictor(self, cores: int, expected: int = 0) -> Any:
+    def predictor(self, cores: int, onnx: bool = False) -> Any:
         self.made.append(self.make())
         return self.made[-1]
+
+    def onnx_is_sooner(self, images: int) -> bool:
+        return False
 
 
 @pytest.fixture

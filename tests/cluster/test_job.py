@@ -51,6 +51,22 @@ def test_the_same_command_scores_what_is_missing_alone(
     assert score(shards, out).rows == 0
 
 
+def test_it_goes_on_by_the_runtime_that_was_sooner_when_it_began(
+    shards: Path, tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def once_sooner(_: Any, images: int) -> bool:
+        asked.append(images)
+        return len(asked) == 1
+
+    monkeypatch.setattr(type(model), "onnx_is_sooner", once_sooner)
+    for _ in range(2):
+        with job.begun(str(shards), str(tmp_path / "out"), model, None, False) as begun:
+            assert begun.job.onnx
+    assert asked == [begun.manifest.weight]
+
+
 @pytest.fixture
 def store() -> Iterator[str]:
     """An address in a store where nothing is yet."""

@@ -32,7 +32,7 @@ class Job:
     model: Model
     coverage: float | None
     read: bool
-    weight: int  # of all parts, done or not: their images, where they hold no pictures
+    onnx: bool  # whether many images are answered by ONNX Runtime; see plan.Manifest
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def begun(
         manifest = plan.read_manifest(place)
         if manifest is None:
             parts = sources.parts(listing.place, listing, read)
-            manifest = plan.begin(place, asked, parts)
+            manifest = plan.begin(place, asked, parts, model.onnx_is_sooner)
             done: frozenset[int] = frozenset()
         else:
             plan.check_asked(place, manifest.asked, asked)
             plan.check_listing(place, listing)
             done = _done(place, read)
         addresses = listing.place.address, place.address
-        job = Job(*addresses, model, coverage, read, manifest.weight)
+        job = Job(*addresses, model, coverage, read, manifest.onnx)
         yield Begun(job, manifest, done, listing.passed_over, listing.example)
         place.sweep()  # of workers that were killed meanwhile; in a store, what is old
 

@@ -16,7 +16,7 @@ def run(begun: Begun, progress: Progress, cores: int = 0) -> Tally:
     """
     job, total = begun.job, Tally()
     source, out = places.at(job.source), places.at(job.out)
-    scorer = Scorer(job.model, job.coverage, job.read, cores, job.weight)
+    scorer = Scorer(job.model, job.coverage, job.read, cores, job.onnx)
     for part in begun.missing():
         total += scorer.score(source, part, out, progress.scored)
         progress.finished(part)

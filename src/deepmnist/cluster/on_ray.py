@@ -60,7 +60,7 @@ def _run(ray: Any, begun: Begun, progress: Progress, at_once: int) -> Tally:
 def _score(job: Job, part: Part, versions_wanted: dict[str, str]) -> Tally:
     """What a worker does."""
     connection.check_versions(socket.gethostname(), versions_wanted, versions())
-    scorer = _scorer(job.model.sha256, job.coverage, job.read, job.weight, _Kept(job.model))
+    scorer = _scorer(job.model.sha256, job.coverage, job.read, job.onnx, _Kept(job.model))
     return scorer.score(places.at(job.source), part, places.at(job.out), lambda rows: None)
 
 
@@ -78,9 +78,9 @@ class _Kept:
 
 
 @lru_cache(maxsize=1)
-def _scorer(sha256: str, coverage: float | None, read: bool, weight: int, kept: _Kept) -> Scorer:
+def _scorer(sha256: str, coverage: float | None, read: bool, onnx: bool, kept: _Kept) -> Scorer:
     """A worker's model on its one core, made once for all the parts it takes."""
-    return Scorer(kept.model, coverage, read, cores=1, expected=weight)
+    return Scorer(kept.model, coverage, read, cores=1, onnx=onnx)
 
 
 # ---- before the first part ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby, zip_longest
 from typing import Any, cast
@@ -23,7 +23,7 @@ from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import Kind, Part, Piece
 from deepmnist.errors import RunError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PLAN = "_plan.parquet"
 MANIFEST = "_manifest.json"
 MAX_MANIFEST_BYTES = 1_000_000
@@ -54,12 +54,16 @@ class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     asked: Asked
     plan: str  # SHA-256 of _plan.parquet
     parts: int
-    weight: int  # of all parts, Part.weight
+    weight: int  # of all parts, Part.weight: their images, where they hold no pictures
+    onnx: bool  # whether ONNX Runtime answers many images, whoever scores them, now or later
 
 
-def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
+def begin(
+    out: Place, asked: Asked, parts: Iterable[Part], onnx_is_sooner: Callable[[int], bool]
+) -> Manifest:
     """Write plan and manifest. StorageError where the store refuses.
 
+    onnx_is_sooner: of a number of images; asked once, since what it says may depend on the moment.
     RunError where another has begun there meanwhile: two plans must not be mixed.
     """
     count = weight = 0
@@ -73,7 +77,9 @@ def begin(out: Place, asked: Asked, parts: Iterable[Part]) -> Manifest:
                 f"another scoring has begun in {out.address} meanwhile; give the same command "
                 "again to take part"
             )
-    manifest = Manifest(asked=asked, plan=_sha256(out), parts=count, weight=weight)
+    manifest = Manifest(
+        asked=asked, plan=_sha256(out), parts=count, weight=weight, onnx=onnx_is_sooner(weight)
+    )
     with out.replacing(MANIFEST) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest

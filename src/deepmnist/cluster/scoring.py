@@ -38,7 +38,7 @@ from deepmnist.cluster.records import (
 from deepmnist.cluster.tables import Tally, Verdicts
 from deepmnist.data.resizing import picture_to_side
 from deepmnist.errors import DataError, PictureError, RunError
-from deepmnist.prediction import LiteRTPredictor, usable_cores
+from deepmnist.prediction import LiteRTPredictor, onnx_is_sooner, usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,10 +66,17 @@ class Model:
         others = json.dumps([self.class_names, self.threshold, self.coverages])
         return hashlib.sha256(others.encode() + self.runtime).hexdigest()
 
-    def predictor(self, cores: int, expected: int = 0) -> LiteRTPredictor:
-        """It, on so many cores, for about so many images; who scores a row does not matter."""
+    def predictor(self, cores: int, onnx: bool = False) -> LiteRTPredictor:
+        """It, on so many cores, by the runtime that was decided; who scores a row does not matter.
+
+        onnx: many images are answered by ONNX Runtime.
+        """
         names, coverages = self.class_names, self.coverages
-        return LiteRTPredictor(self.runtime, names, self.threshold, coverages, cores, expected)
+        return LiteRTPredictor(self.runtime, names, self.threshold, coverages, cores, onnx)
+
+    def onnx_is_sooner(self, images: int) -> bool:
+        """Whether ONNX Runtime is to answer about so many images."""
+        return onnx_is_sooner(self.runtime, len(self.class_names), images)
 
 
 def model_of(opened: bundle.Bundle) -> Model:
@@ -89,12 +96,12 @@ class Scorer:
         coverage: float | None = None,
         read: bool = False,
         cores: int = 0,
-        expected: int = 0,
+        onnx: bool = False,
     ) -> None:
         """coverage: see rejection.threshold. read: pictures hold many digits. cores: 0 for all.
 
-        expected: about how many images the whole job has, so that every worker answers them by the
-        same runtime (prediction/many.py). Pictures take long to prepare and little to answer.
+        onnx: whether images are answered by ONNX Runtime, which the whole job has decided. Pictures
+        are not: they take long to prepare and little to answer.
         """
         self.cores = cores or usable_cores()
         self._names = model.class_names
@@ -105,7 +112,7 @@ class Scorer:
             for _ in range(self.cores):
                 self._readers.put(model.predictor(1))
         else:
-            self._of_many, self._of_few = (model.predictor(self.cores, n) for n in (expected, 0))
+            self._of_many, self._of_few = (model.predictor(self.cores, by) for by in (onnx, False))
             self._threshold = rejection.threshold(self._of_few, coverage)
 
     def score(self, source: Place, part: Part, out: Place, tell: Callable[[int], None]) -> Tally:

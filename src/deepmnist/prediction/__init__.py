@@ -7,7 +7,7 @@ in the base install; ONNX Runtime and TensorFlow are loaded only where such a fi
 from deepmnist.prediction.answers import TOP, Prediction, predictions
 from deepmnist.prediction.arrays import check_images, write_unit_range
 from deepmnist.prediction.cores import usable_cores
-from deepmnist.prediction.litert import LiteRTPredictor
+from deepmnist.prediction.litert import LiteRTPredictor, onnx_is_sooner
 from deepmnist.prediction.loading import Opened, load, open_bundle, open_graph, opened
 from deepmnist.prediction.predictor import ModelPredictor, Predictor
 
@@ -20,6 +20,7 @@ __all__ = [
     "Predictor",
     "check_images",
     "load",
+    "onnx_is_sooner",
     "open_bundle",
     "open_graph",
     "opened",

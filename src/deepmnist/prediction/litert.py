@@ -2,8 +2,8 @@
 
 How it spends the cores was measured (benchmarks/inference.py): of many images each core takes its
 own, and a few are split between all cores only where that saves more than waking them costs, which
-is tried (runners.py). Long work is given to ONNX Runtime, where there is one (many.py); a few
-images may be, where somebody has asked a thousand times.
+is tried (runners.py). Long work is given to ONNX Runtime, where there is one and it is the sooner
+(many.py); a few images may be, where somebody has asked a thousand times.
 """
 
 from __future__ import annotations
@@ -58,21 +58,21 @@ class LiteRTPredictor(ModelPredictor):
         threshold: float = DEFAULT_THRESHOLD,
         coverages: Sequence[tuple[float, float]] = (),
         cores: int | None = None,
-        expected: int | None = None,
+        onnx: bool | None = None,
     ) -> None:
         """Run a .tflite file's content: `image` to `probabilities`, in some also to `single`.
 
         threshold, coverages: see rejection.py. cores: how many it may use; None for all.
-        expected: how many images there will be in all, where that is known before (many.py). Then
-        nothing is tried: an answer does not depend on what was sooner.
+        onnx: whether ONNX Runtime answers many images, as `onnx_is_sooner` has decided for a whole
+        job. Then nothing is tried: an answer does not depend on what is sooner here and now.
         """
         super().__init__(class_names, threshold, coverages)
         self._runtime = runtime
         self._cores = cores or usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)  # starts no thread before there is work
-        self._expected = expected
+        self._onnx = onnx
         self._sharers: dict[int, list[Runner]] = {}  # by the size of a share
-        self._prepared_for_many: set[int] = set()  # those sizes
+        self._decided: set[int] = set()  # those sizes for which ONNX Runtime was thought of
         self._rest: dict[int, Runner] = {}
 
     def _fill(self, images: NDArray[np.uint8 | np.floating], into: Scores) -> None:
@@ -104,12 +104,16 @@ class LiteRTPredictor(ModelPredictor):
         sharers = self._sharers.setdefault(size, [])
         while len(sharers) < min(self._cores, shares):
             sharers.append(self._runner(size, threads=1))
-        if self._is_long(images) and size not in self._prepared_for_many:
-            self._prepared_for_many.add(size)
+        if self._may_be_onnx(images) and size not in self._decided:
+            self._decided.add(size)
             classes = len(self.class_names)
             found = many.runners(self._runtime, size, classes, self._cores, 1, sharers[0])
-            self._sharers[size] = [*found] or sharers
+            if found and (self._onnx or many.is_sooner(found[0], sharers[0], size, classes)):
+                self._sharers[size] = found
         return self._sharers[size]
+
+    def _may_be_onnx(self, images: int) -> bool:
+        return many.is_long(images, self._runtime) if self._onnx is None else self._onnx
 
     def _answer_rest(
         self,
@@ -132,8 +136,8 @@ class LiteRTPredictor(ModelPredictor):
         Waking other cores costs what the machine makes it cost: a virtual or busy one, more than
         their help is worth.
         """
-        known = self._expected is not None
-        if known or self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
+        decided = self._onnx is not None
+        if decided or self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
             return self._runner(size, threads=1)
         return Soonest(self._ways(size))
 
@@ -145,11 +149,20 @@ class LiteRTPredictor(ModelPredictor):
         classes = len(self.class_names)  # ONNX Runtime's threads stay awake for a while
         yield from many.runners(self._runtime, size, classes, 1, self._cores, held_to=alone)
 
-    def _is_long(self, images: int) -> bool:
-        return many.is_long(max(images, self._expected or 0), self._runtime)
-
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)
+
+
+def onnx_is_sooner(runtime: bytes, classes: int, images: int) -> bool:
+    """Whether ONNX Runtime answers so many images sooner here than LiteRT, loading counted.
+
+    A job asks once, and tells all who work at it: each has to answer by the same runtime.
+    """
+    if not many.is_long(images, runtime):
+        return False
+    alone = _Runner(runtime, LARGE_SHARE, classes, threads=1)
+    found = many.runners(runtime, LARGE_SHARE, classes, 1, 1, alone)
+    return bool(found) and many.is_sooner(found[0], alone, LARGE_SHARE, classes)
 
 
 class _Runner:
