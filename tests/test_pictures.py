@@ -385,6 +385,32 @@ def test_a_jpeg_of_too_many_scans_is_refused_before_decoding(
         pictures.decode(data, "x")
 
 
+def test_a_jpeg_of_very_many_segments_of_exif_is_refused_before_it_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = saved(drawn("RGB"), "JPEG")
+    segment = b"\xff\xe1\x00\x12Exif\0\0" + bytes(10)
+    some, many = (data[:2] + count * segment + data[2:] for count in (10, 11))
+    assert pictures.decode(some, "x").shape == GREY.shape
+    monkeypatch.setattr(Image, "open", None)
+    with pytest.raises(PictureError, match=r"^x is a JPEG of more than 10 segments of EXIF, .*"):
+        pictures.decode(many, "x")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_a_tag_of_very_many_numbers_is_not_read_beside_sound_pixels(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = struct.pack("<LHHHLL", 8, 1, ORIENTATION, 6, 2_000, 26)
+    data = saved(drawn("RGB"), kind, exif=b"Exif\0\0II*\0" + tag + bytes(2_000))
+    loaded, load = [], Image.Exif.load
+    monkeypatch.setattr(Image.Exif, "load", lambda *given: loaded.append(1) or load(*given))
+    for most, times in ((1_999, 0), (2_000, 1)):
+        monkeypatch.setattr(pictures, "MAX_NUMBERS", most)
+        assert pictures.decode(data, "x").shape == GREY.shape
+        assert len(loaded) == times
+
+
 def test_too_many_bytes_are_refused_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 2 * 1024**2)
     with pytest.raises(PictureError, match=r"^x is larger than 2 MiB"):

@@ -36,6 +36,7 @@ MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
 MAX_SCANS = 100  # of a JPEG, each of which costs work for every pixel; a usual one has 1 or 10
 MAX_NUMBERS = 100_000  # in a tag of a TIFF, such as its strips; narrow strips make some thousands
 MAX_LAYERS = 6  # as often a TIFF's strips cover it: Pillow takes no more samples a pixel
+MAX_EXIF = 10  # segments of a JPEG; cameras write one
 
 
 def _too_large(most: int) -> str:
@@ -99,6 +100,7 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
     most = MAX_PICTURE_PIXELS if most_pixels is None else most_pixels
     _check_bytes(data, shown)
     _check_tags(data, shown)
+    _check_exif(data, shown)
     try:
         with _opened(data) as picture:
             width, height = picture.size
@@ -168,6 +170,14 @@ def _check_tags(data: bytes, shown: str) -> None:
         )
 
 
+def _check_exif(data: bytes, shown: str) -> None:
+    if data.startswith(scans.START) and scans.of_exif(data, MAX_EXIF) > MAX_EXIF:
+        raise PictureError(
+            f"{shown} is a JPEG of more than {MAX_EXIF} segments of EXIF, the most that are read; "
+            "save it again"
+        )
+
+
 def _check_strips(picture: Image.Image, shown: str) -> None:
     """Each strip or tile that is listed is decoded, also where others lay there before."""
     if picture.format != "TIFF":
@@ -221,6 +231,9 @@ ON_SIDE = (5, 6, 7, 8)  # height and width change places
 def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) where none can be read; Pillow has turned TIFF already."""
     try:
+        told = picture.info.get("exif", b"").removeprefix(scans.EXIF)
+        if tags.longest(told) > MAX_NUMBERS:
+            return 1
         with _quietly():
             return int(picture.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001  damaged metadata beside sound pixels: read it all the same

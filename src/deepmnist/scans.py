@@ -1,4 +1,4 @@
-"""How many scans of a JPEG a decoder goes through: each costs work for every pixel, and few bytes.
+"""What a JPEG may hold very often: scans, each work for every pixel, and segments of EXIF.
 
 Markers are followed as a decoder follows them (ITU-T T.81, annex B), so that neither a thumbnail
 in the metadata nor a film behind the end counts. It decodes nothing.
@@ -13,6 +13,23 @@ MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # of those that say a len
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 END, SCAN = 0xD9, 0xDA
+APP1, EXIF = 0xE1, b"Exif\0\0"
+
+
+def of_exif(data: bytes, most: int) -> int:
+    """How many segments of EXIF come before the first scan; counted no further than past `most`.
+
+    Cameras write one. Who opens the file joins them one by one, which takes as long as their number
+    squared.
+    """
+    found = place = 0
+    while found <= most and (marker := MARKER.search(data, place)):
+        kind, place = data[marker.end() - 1], marker.end()
+        if kind in (SCAN, END):
+            break
+        found += kind == APP1 and data.startswith(EXIF, place + 2)
+        place += int.from_bytes(data[place : place + 2])
+    return found
 
 
 def decoded(data: bytes) -> int:
