@@ -92,6 +92,7 @@ def test_the_cluster_is_the_one_that_was_given_or_named_else_this_machine_alone(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     if environment is not None:
         monkeypatch.setenv("RAY_ADDRESS", environment)
+    monkeypatch.setattr(connection, "_check_answers", lambda *_: None)
     addresses = []
 
     class Ray:
@@ -104,6 +105,17 @@ def test_the_cluster_is_the_one_that_was_given_or_named_else_this_machine_alone(
     with connection.made(Ray(), given, "leave it"):
         pass
     assert addresses == [asked]
+
+
+def test_ray_is_not_asked_for_a_cluster_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(RunError, match="no cluster answers at 127"):  # noqa: SIM117
+            with connection.made(None, None, "leave it"):
+                pass
 
 
 def test_a_machine_with_other_versions_is_refused_with_the_difference() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -65,6 +66,17 @@ def test_it_goes_on_by_the_runtime_that_was_sooner_when_it_began(
         with job.begun(str(shards), str(tmp_path / "out"), model, None, False) as begun:
             assert begun.job.onnx
     assert asked == [begun.manifest.weight]
+
+
+def test_a_scoring_of_an_older_version_is_told_as_that(
+    score: Callable[..., Any], shards: Path, tmp_path: Path
+) -> None:
+    score(shards, out := tmp_path / "out")
+    manifest = json.loads((out / "_manifest.json").read_text())
+    del manifest["onnx"]
+    (out / "_manifest.json").write_text(json.dumps({**manifest, "schema_version": 2}))
+    with pytest.raises(RunError, match="it has schema version 2, not 3; give another --out"):
+        score(shards, out)
 
 
 @pytest.fixture

@@ -54,9 +54,15 @@ def named(address: str | None) -> str | None:
 def check(address: str | None, needed_for: str) -> None:
     """Before any work: MissingExtraError without Ray, RunError where no cluster answers in time."""
     ray(needed_for)
+    _answering(address)
+
+
+def _answering(address: str | None) -> str | None:
+    """The cluster that is meant, which answers; Ray itself would wait for it for minutes."""
     meant = named(address)
     if meant is not None and meant != AUTO:
         _check_answers(meant, "--cluster" if meant == address else f"${ENVIRONMENT}")
+    return meant
 
 
 @contextmanager
@@ -64,9 +70,9 @@ def made(ray: Any, address: str | None, otherwise: str) -> Iterator[None]:
     """Ray is connected as long as this lasts.
 
     address: as --cluster has it, see named. otherwise: what a person may do without it. RunError
-    where Ray is not there within START_S.
+    where no cluster answers, or Ray is not there within START_S.
     """
-    meant = named(address)
+    meant = _answering(address)
     ready, over = threading.Event(), threading.Event()
     failed: list[BaseException] = []
 

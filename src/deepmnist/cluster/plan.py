@@ -47,6 +47,12 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     versions: dict[str, str]
 
 
+class _Versioned(msgspec.Struct):
+    """What every manifest has, whatever else is in it."""
+
+    schema_version: int
+
+
 class Manifest(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What _manifest.json holds."""
 
@@ -63,7 +69,8 @@ def begin(
 ) -> Manifest:
     """Write plan and manifest. StorageError where the store refuses.
 
-    onnx_is_sooner: of a number of images; asked once, since what it says may depend on the moment.
+    onnx_is_sooner: of a number of images; asked once, since what it says may depend on the moment,
+    and not of pages, which are never answered many at a time.
     RunError where another has begun there meanwhile: two plans must not be mixed.
     """
     count = weight = 0
@@ -71,15 +78,14 @@ def begin(
         for part in parts:
             table.add(_columns(part))
             count, weight = count + 1, weight + part.weight
+        onnx = not asked.read and onnx_is_sooner(weight)
         if (meanwhile := read_manifest(out)) is not None:  # a store has no locks
             check_asked(out, meanwhile.asked, asked)
             raise RunError(
                 f"another scoring has begun in {out.address} meanwhile; give the same command "
                 "again to take part"
             )
-    manifest = Manifest(
-        asked=asked, plan=_sha256(out), parts=count, weight=weight, onnx=onnx_is_sooner(weight)
-    )
+    manifest = Manifest(asked=asked, plan=_sha256(out), parts=count, weight=weight, onnx=onnx)
     with out.replacing(MANIFEST) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
@@ -91,11 +97,12 @@ def read_manifest(out: Place) -> Manifest | None:
         return None
     text = places.content(out, MANIFEST, MAX_MANIFEST_BYTES)
     try:
+        version = msgspec.json.decode(text, type=_Versioned).schema_version
+        if version != SCHEMA_VERSION:
+            raise _foreign(out, f"it has schema version {version}, not {SCHEMA_VERSION}")
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _foreign(out, f"its {MANIFEST} is none: {places.reason(error)}") from error
-    if manifest.schema_version != SCHEMA_VERSION:
-        raise _foreign(out, f"it has schema version {manifest.schema_version}")
     if out.entry(PLAN) is None or _sha256(out) != manifest.plan:
         raise _foreign(out, f"its {PLAN} is missing or altered")
     return manifest
