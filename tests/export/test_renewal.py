@@ -55,6 +55,11 @@ def test_a_net_that_has_no_layers_to_show_is_renewed_without(
     assert renewal.renewed(copied).layers is None
 
 
+def test_what_cannot_be_renewed_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"\Aerror: .*nowhere"):
+        renewal.main(tmp_path / "nowhere")
+
+
 def test_the_shipped_model_is_as_it_would_be_made_today() -> None:
     operations = litert.operations(bundle.load(bundle.SHIPPED).runtime.read_bytes())
     assert {"ADD", "MUL"}.isdisjoint(operations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -242,6 +243,8 @@ def test_all_origins_bring_all_names(address: str) -> None:
     assert security.own_hosts("digits", address, ["*"]) is None
 
 
-def test_an_origin_that_is_none_is_told_in_a_line() -> None:
-    with pytest.raises(ConfigError, match=r"'https://\[there' is none: give one such as"):
-        security.own_hosts("digits", "127.0.0.1", ["https://[there"])
+@pytest.mark.parametrize("origin", ["https://[there", "digits.example.org"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_an_origin_that_is_none_is_told_in_a_line(origin: str, address: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"{origin!r} is none: give one such as")):
+        security.own_hosts("digits", address, [origin])

@@ -17,7 +17,7 @@ import typer
 
 from deepmnist import bundle, card, weights
 from deepmnist.contract import SIDE
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, DeepMNISTError
 from deepmnist.export import layers, litert
 from deepmnist.prediction import LiteRTPredictor
 
@@ -62,7 +62,10 @@ def _difference(old: bytes, new: bytes, class_names: list[str]) -> float:
 
 def main(model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED) -> None:
     """Make the LiteRT files of a bundle anew."""
-    renewed(bundle.load(model))
+    try:
+        renewed(bundle.load(model))
+    except DeepMNISTError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ API_PREFIXES = ("/v1", "/v2", "/read", "/metrics")  # what a key guards
 OPEN = ("/v2/health/",)  # and what it does not: probes carry no key
 
 EVERY = "*"  # origins
+NO_ORIGIN = "null"  # of a page in a file, or in a frame that is shut off
 LOOKED_AT = (b"host", b"origin", b"sec-fetch-site")
 
 POLICY = b"content-security-policy"
@@ -130,19 +131,22 @@ def own_hosts(host: str, address: str, origins: Iterable[str]) -> frozenset[str]
     origins, which a proxy may pass on; elsewhere nobody knows what it is called. ConfigError for an
     origin that is none.
     """
+    named = {_name_of(origin) for origin in origins if origin not in (EVERY, NO_ORIGIN)}
     if not ip_address(address).is_loopback or EVERY in origins:
         return None
-    named = (_name_of(origin) for origin in origins)
-    return frozenset({host.lower(), *(name for name in named if name)})
+    return frozenset({host.lower(), *named})
 
 
-def _name_of(origin: str) -> str | None:
+def _name_of(origin: str) -> str:
     try:
-        return urlsplit(origin).hostname
+        name = urlsplit(origin).hostname
     except ValueError:
+        name = None
+    if name is None:
         raise ConfigError(
             f"--allow-origin {origin[:80]!r} is none: give one such as https://example.org, or *"
-        ) from None
+        )
+    return name
 
 
 class PageGuard:
@@ -169,7 +173,7 @@ class PageGuard:
             return response(
                 421,
                 "the service is asked by a name that is not its own; ask it by its address, or "
-                "give --allow-origin the address that a proxy passes on",
+                "give --allow-origin the one that a proxy passes on, such as https://example.org",
             )
         elsewhere = said.get(b"sec-fetch-site") in (b"cross-site", b"same-site")
         if elsewhere and scope["method"] == "POST" and not self._allows(said.get(b"origin", b"")):
