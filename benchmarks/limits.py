@@ -6,7 +6,8 @@ The limit is a plain matrix product in the recipe's own number format, the best 
 is measured right before and right after each chunk of steps, since a shared machine changes from
 one second to the next; a share is of the mean of those two, and the median over rounds counts.
 Steps are steady ones: tracing and compiling are over. Operations come from flops.py, which counts
-matrix products alone, so that all else a step does lowers its share.
+matrix products alone, so that all else a step does lowers its share. What augmentation adds is told
+by the same steps without it, right after.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Subject:
     """A recipe's training, warm, with the work of a step on one image."""
 
     run: training.Training
+    unchanged: training.Training | None  # the same without augmentation; None where there is none
     forward: int  # matrix operations
     step: int
     dtype: str  # "float32" or "bfloat16"
@@ -57,13 +59,18 @@ def main(
     subjects = {name: _subject(recipes.configure(name), *parts) for name in names}
     peaks = {dtype: [peak(dtype)] for dtype in ("float32", "bfloat16")}
     chunks: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    added: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, subject in subjects.items():
             chunks[name].append(_beside_peak(subject, peaks[subject.dtype]))
+            added[name] += _augmentation(subject)
     figures = {
         "rounds": rounds,
         "peak": {dtype: _peak_figures(found) for dtype, found in peaks.items()},
-        "recipes": {name: _figures(subjects[name], found) for name, found in chunks.items()},
+        "recipes": {
+            name: {**_figures(subjects[name], found), **_augmentation_figures(added[name])}
+            for name, found in chunks.items()
+        },
     }
     if profiled in subjects:
         figures["profile"] = {"recipe": profiled, **_profile(subjects[profiled])}
@@ -83,11 +90,20 @@ def _subject(config: recipes.TrainingConfig, *parts: Any) -> Subject:
     """A step of a whole batch; of a taught net without its teacher, which is another's work."""
     alone = replace(config, steps=ENDLESS, warmup_batch=1.0, teacher=None, teaching=0.0)
     run = training.Training(*parts, alone)
-    run.advance(1)  # traces, and lets oneDNN prepare its kernels
-    rate = _advance(run, 5).images_per_second
+    rate = _warm(run)
+    unchanged = None
+    if run.config.augments:
+        none = replace(alone, rotation_deg=0.0, shift_px=0.0, scale=0.0, shear=0.0)
+        _warm(unchanged := training.Training(*parts, none))
     dtype = "float32" if run.config.precision == "float32" else "bfloat16"
     count = max(1, round(rate * CHUNK_S / run.plan.batch_size))
-    return Subject(run, flops.forward(run.net), flops.step(run.net), dtype, count)
+    return Subject(run, unchanged, flops.forward(run.net), flops.step(run.net), dtype, count)
+
+
+def _warm(run: training.Training) -> float:
+    """Images a second, after what is done once: tracing, and oneDNN's preparing of its kernels."""
+    run.advance(1)
+    return _advance(run, 5).images_per_second
 
 
 def _beside_peak(subject: Subject, peaks: list[dict[int, float]]) -> tuple[float, float]:
@@ -98,6 +114,16 @@ def _beside_peak(subject: Subject, peaks: list[dict[int, float]]) -> tuple[float
     peaks += [before, after]
     limit = (max(before.values()) + max(after.values())) / 2
     return rate, rate * subject.step / GIGA / limit
+
+
+def _augmentation(subject: Subject) -> list[float]:
+    """Of a chunk's time the share that augmentation took; nothing of a net that has none."""
+    if subject.unchanged is None:
+        return []
+    with_it, without = (
+        _advance(run, subject.count).images_per_second for run in (subject.run, subject.unchanged)
+    )
+    return [1 - with_it / without]
 
 
 def _advance(run: training.Training, count: int) -> training.Progress:
@@ -145,6 +171,12 @@ def _figures(subject: Subject, chunks: list[tuple[float, float]]) -> dict[str, A
         "share_of_peak": statistics.median(shares),
         "shares_of_peak": shares,
     }
+
+
+def _augmentation_figures(shares: list[float]) -> dict[str, Any]:
+    if not shares:
+        return {}
+    return {"augmentation_share": statistics.median(shares), "augmentation_shares": shares}
 
 
 def _profile(subject: Subject) -> dict[str, Any]:
@@ -202,6 +234,8 @@ def _print(figures: dict[str, Any]) -> None:
             f"{values['images_per_second_median']:,.0f} images/s, {values['gflops']:.1f} GFLOP/s, "
             f"{values['share_of_peak']:.0%} of the {values['dtype']} peak"
         )
+        if "augmentation_share" in values:
+            print(f"  augmentation takes {values['augmentation_share']:.1%} of its steps")
     profile = figures.get("profile", {"layers": [], "operations": []})
     for row in profile["layers"]:
         time_of_step = f"{row['ms']:6.2f} ms {row['share']:4.0%}"

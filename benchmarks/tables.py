@@ -121,7 +121,7 @@ def serving(folder: Path = results.FOLDER) -> str:
 
 def scaling(folder: Path = results.FOLDER) -> str:
     """What 10 billion pictures take, of what has been measured, as Markdown."""
-    names = ("cluster", "plan", "pace", "reader", "scale")
+    names = ("cluster", "plan", "pace", "scale")
     return scale_table.written(*(_read(folder / f"{name}.json") for name in names))
 
 
@@ -235,9 +235,14 @@ def _limits(figures: Figures) -> str:
         f"`{name}` {values['share_of_peak'] * 100:.0f} %{_alone(name)}"
         for name, values in figures["recipes"].items()
     )
-    return (
-        f"Of the matrix-multiply peak in its own number format, a training step reaches: {shares}."
-    )
+    added = [
+        values["augmentation_share"] * 100
+        for values in figures["recipes"].values()
+        if "augmentation_share" in values
+    ]
+    told = f" Augmentation takes {min(added):.0f} to {max(added):.0f} % of it." if added else ""
+    reached = "Of the matrix-multiply peak in its own number format, a training step reaches"
+    return f"{reached}: {shares}.{told}"
 
 
 def _alone(name: str) -> str:

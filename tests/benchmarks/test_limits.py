@@ -55,6 +55,13 @@ def test_a_taught_net_s_step_is_measured_without_its_teacher(figures: dict) -> N
     assert figures["recipes"]["distilled"]["flops_per_image_step"] == flops.step(windows)
 
 
+def test_what_augmentation_adds_is_told_of_nets_that_have_it(figures: dict) -> None:
+    assert "augmentation_share" not in figures["recipes"]["fast"]
+    shares = figures["recipes"]["distilled"]["augmentation_shares"]
+    assert len(shares) == figures["rounds"]
+    assert all(share < 1 for share in shares)
+
+
 def test_every_net_that_a_recipe_trains_is_measured_once() -> None:
     found = [recipes.RECIPES[name].architecture for name in limits.of_each_net()]
     assert sorted(found) == sorted({each.architecture for each in recipes.RECIPES.values()})
