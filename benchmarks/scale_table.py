@@ -1,8 +1,7 @@
 """What 10 billion pictures take, worked out from benchmarks/results/*.json, as Markdown.
 
 tables.py puts it into docs/scale.md. A rate of one core is taken times as many as there are: that
-it holds for two is measured (cluster.json), for thousands it is not. Photos are of pace.json; where
-there is none, a core has its share of what all of them do together in reader.json.
+it holds for two is measured (cluster.json), for thousands it is not.
 """
 
 from __future__ import annotations
@@ -39,19 +38,15 @@ def written(
     cluster: Figures | None,
     plan: Figures | None,
     pace: Figures | None,
-    reader: Figures | None,
     scale: Figures | None,
 ) -> str:
     """Tables and sentences of whatever has been measured."""
-    photos = pace or reader
-    loads = [*_images(cluster), *_photos(photos)]
     parts = [
-        _table(loads),
-        _text(_shared_out(photos)) if photos and photos is not pace else "",
+        _table([*_images(cluster), *_photos(pace)]),
         _text(_workers(cluster)) if cluster else "",
         _text(_plan(plan)) if plan else "",
         _text(_training(scale)) if scale else "",
-        _text(_grounds([cluster, plan, photos, scale])),
+        _text(_grounds([cluster, plan, pace, scale])),
     ]
     return "\n\n".join(part for part in parts if part) + "\n" if any(parts) else "Not measured.\n"
 
@@ -64,23 +59,17 @@ def _images(cluster: Figures | None) -> list[Load]:
     return [Load("images of 28x28", 784, one["rows_per_second"], IMAGE)]
 
 
-def _photos(photos: Figures | None) -> list[Load]:
-    """Of pace.json, or of reader.json, whose cores all were at work."""
-    if not photos:
+def _photos(pace: Figures | None) -> list[Load]:
+    if not pace:
         return []
-    pace, cores = photos.get("pace", photos), _at_work(photos)
     photo = pace["photo"]
     lines = photo["milliseconds"] - photo["milliseconds_decoding"]
     form = photo["milliseconds_decoding"] + FORM_LINES * lines
     return [
-        Load("photos of a digit, 20 kB", 20_000, pace["crops_per_second"] / cores, PICTURE),
-        Load("`--read`, photos of a line, 3 MB", 3 * MB, 1e3 / photo["milliseconds"] / cores, READ),
-        Load(f"`--read`, forms of {FORM_LINES} lines, 500 kB", 500_000, 1e3 / form / cores, READ),
+        Load("photos of a digit, 20 kB", 20_000, pace["crops_per_second"], PICTURE),
+        Load("`--read`, photos of a line, 3 MB", 3 * MB, 1e3 / photo["milliseconds"], READ),
+        Load(f"`--read`, forms of {FORM_LINES} lines, 500 kB", 500_000, 1e3 / form, READ),
     ]
-
-
-def _at_work(photos: Figures) -> int:
-    return photos.get("cores", photos["machine"]["cores"])
 
 
 def _table(loads: list[Load]) -> str:
@@ -108,13 +97,6 @@ def _row(load: Load) -> tuple[str, ...]:
 
 def _bytes(count: float) -> str:
     return f"{count / 1e12:,.1f} TB" if count >= 1e12 else f"{count / GB:,.2f} GB"
-
-
-def _shared_out(photos: Figures) -> str:
-    return (
-        "What one core does of photos and forms is not measured by itself yet: here it is its "
-        f"share of what {_at_work(photos)} do together, and may be more."
-    )
 
 
 def _workers(cluster: Figures) -> str:

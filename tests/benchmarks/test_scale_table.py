@@ -19,14 +19,11 @@ CLUSTER: dict[str, Any] = {
     "two_workers_over_one": 1.93,
     "memory": [{"local_peak_bytes": 2**29, "worker_peak_bytes": 2**30}],
 }
-ONE_CORE: dict[str, Any] = {
+PACE: dict[str, Any] = {
+    **ground("pace"),
     "crops_per_second": 500.0,
     "photo": {"milliseconds": 100.0, "milliseconds_decoding": 20.0},
 }
-PACE: dict[str, Any] = {**ground("pace"), "cores": 1, **ONE_CORE}
-ALL_CORES = {"crops_per_second": 1_000.0,
-             "photo": {"milliseconds": 50.0, "milliseconds_decoding": 10.0}}  # fmt: skip
-READER: dict[str, Any] = {**ground("reader"), "pace": ALL_CORES}
 PLAN: dict[str, Any] = {
     **ground("plan"),
     "bytes_per_piece": 10.0,
@@ -37,7 +34,7 @@ PLAN: dict[str, Any] = {
 
 
 def test_hours_bytes_and_parts_follow_from_the_rates() -> None:
-    text = scale_table.written(CLUSTER, None, PACE, READER, None)
+    text = scale_table.written(CLUSTER, None, PACE, None)
     assert (
         "| images of 28x28 | 10,000 | 278 | 12 | 7.8 TB | 0.09 GB/s | 7.8 MB/s | 159 | 152,588 |"
         in text
@@ -51,19 +48,8 @@ def test_hours_bytes_and_parts_follow_from_the_rates() -> None:
     assert "1.93 times what one does. A worker holds at most 1.00 GiB." in text
 
 
-def test_all_cores_together_are_never_told_as_one() -> None:
-    """A core has its share of them, and the page says so, until pace.json has one core's."""
-    together = scale_table.written(None, None, None, READER, None)
-    alone = scale_table.written(None, None, PACE, READER, None)
-    rows = [line for line in alone.splitlines() if line.startswith("|")]
-    assert rows == [line for line in together.splitlines() if line.startswith("|")]
-    assert "its share of what 2 do together" in " ".join(together.split())
-    assert "together" not in alone
-    assert alone.endswith("Measured by pace: Abacus, 2 cores, 2026-11-24.\n")
-
-
 def test_a_plan_of_single_files_is_set_against_one_of_packed_ones() -> None:
-    text = " ".join(scale_table.written(None, PLAN, None, None, None).split())
+    text = " ".join(scale_table.written(None, PLAN, None, None).split())
     assert "one of 100.00 GB, listed from local folders in 28 hours, written in 100, and" in text
     assert "row group it has 0.10 GB" in text
 
@@ -80,17 +66,17 @@ def test_training_is_told_by_layout() -> None:
         for n in (60_000, 600_000)
     ]
     figures = {**ground("scale"), "recipe": "fast", "runs": runs}
-    text = " ".join(scale_table.written(None, None, None, None, figures).split())
+    text = " ".join(scale_table.written(None, None, None, figures).split())
     assert "from one mapped file of 600,000 images at 49 µs an image, 16 MB/s" in text
     assert "from shards of 600,000 images" in text
 
 
 def test_where_and_when_each_figure_was_measured_is_told() -> None:
-    text = " ".join(scale_table.written(CLUSTER, None, None, READER, None).split())
+    text = " ".join(scale_table.written(CLUSTER, None, PACE, None).split())
     assert text.endswith(
-        "Measured by cluster: Abacus, 2 cores, 2026-11-24; reader: Abacus, 2 cores, 2026-11-24."
+        "Measured by cluster: Abacus, 2 cores, 2026-11-24; pace: Abacus, 2 cores, 2026-11-24."
     )
 
 
 def test_what_has_not_been_measured_is_not_told() -> None:
-    assert scale_table.written(None, None, None, None, None) == "Not measured.\n"
+    assert scale_table.written(None, None, None, None) == "Not measured.\n"
