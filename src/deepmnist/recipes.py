@@ -71,11 +71,11 @@ class TrainingConfig:
 
 FIELDS = tuple(field.name for field in fields(TrainingConfig))
 
-# What each reached on MNIST's test set, mean (sd) over n seeds, and its training time as a share of
-# the tutorial's as published: benchmarks/results/recipes.json, November 2026, two Zen 3 cores or,
-# where it is said, two Zen 4.
+# What each reached on MNIST's test set, mean (sd) over n seeds, and its training time, also as a
+# share of the tutorial's as published: benchmarks/results/recipes.json, November 2026, two Zen 3
+# cores or, where it is said, two Zen 4.
 
-# 98.64 % (0.08), n = 3, 1.05 on Zen 4.
+# 98.64 % (0.08), n = 3, 168.5 s, 1.05 on Zen 4.
 # The tutorial, to the letter: its net, its optimiser, its batches, its 5,000 steps, in float32.
 TUTORIAL = TrainingConfig(
     recipe="tutorial",
@@ -88,7 +88,7 @@ TUTORIAL = TrainingConfig(
     precision="float32",
 )
 
-# 99.02 % (0.07), n = 10, 1/169.
+# 99.02 % (0.07), n = 10, 1.0 s, 1/169.
 FAST = TrainingConfig(
     recipe="fast",
     architecture="fast",
@@ -105,7 +105,7 @@ FAST = TrainingConfig(
     label_smoothing=0.3,
 )
 
-# 99.54 % (0.04), n = 10, 0.12.
+# 99.54 % (0.04), n = 10, 19.3 s, 0.12.
 BALANCED = TrainingConfig(
     recipe="balanced",
     architecture="balanced",
@@ -125,12 +125,12 @@ BALANCED = TrainingConfig(
     shear=0.1,
 )
 
-# 99.69 % (0.03), n = 5, 1.09.
+# 99.69 % (0.03), n = 5, 184.6 s, 1.09.
 ACCURATE = replace(
     BALANCED, recipe="accurate", architecture="accurate", epochs=7, shift_px=1.5, members=2
 )
 
-# 99.75 % (0.02), n = 3, 7.4.
+# 99.75 % (0.02), n = 3, 1,256.8 s, 7.37.
 ENSEMBLE = replace(
     BALANCED,
     recipe="ensemble",
@@ -141,7 +141,8 @@ ENSEMBLE = replace(
     views=5,
 )
 
-# 99.71 % (0.02), n = 3, on one core each 12.5, and its teacher's 7.4.
+# 99.69 % (0.02), n = 3, 820.6 s, its teacher 1,256.8 s, 4.85. All six runs of these seeds, three of
+# them on one core each: 99.70 % (0.02).
 DISTILLED = replace(
     BALANCED,
     recipe="distilled",
@@ -152,7 +153,7 @@ DISTILLED = replace(
     teaching=1.0,
 )
 
-# 99.53 % (0.02), n = 5, 0.68.
+# 99.53 % (0.02), n = 5, 115.4 s, 0.68.
 TINY = replace(
     BALANCED,
     recipe="tiny",

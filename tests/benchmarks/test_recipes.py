@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from benchmarks import ledger, recipes, results
+from benchmarks import ledger, recipes, results, tables
 from deepmnist import machine, runfolder
 from deepmnist import recipes as named
 
@@ -208,3 +208,19 @@ def test_seeds_not_given_are_the_table_s(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_recipe_or_a_number_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="give RECIPE=SEEDS, the recipe one of fast"):
         recipes.counts([text])
+
+
+RECORDS = json.loads((results.FOLDER / "recipes.json").read_text())["recipes"]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_comment_above_a_recipe_tells_its_record(name: str) -> None:
+    record = RECORDS[name]
+    accuracy, share = record["test_accuracy"], tables.share(record["share_of_tutorial_time"])
+    source = Path(named.__file__).read_text(encoding="utf-8")
+    before, _ = source.split(f"\n{name.upper()} = ")
+    comment = " ".join(before.rpartition("\n\n")[2].replace("#", " ").split())
+    assert comment.startswith(
+        f"{accuracy['mean'] * 100:.2f} % ({accuracy['sd'] * 100:.2f}), n = {accuracy['n']}, "
+        f"{tables._seconds(record)}, {share}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -14,7 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepmnist import checkpoints, display, history, members, recipes, runfolder, runs, training
+from deepmnist import (
+    checkpoints,
+    display,
+    history,
+    members,
+    prediction,
+    recipes,
+    runfolder,
+    runs,
+    training,
+)
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.errors import ConfigError, MissingExtraError, TrainingError
@@ -167,3 +178,20 @@ def test_a_member_that_diverges_ends_the_run_in_the_line_that_one_in_turn_would(
 ) -> None:
     with pytest.raises(TrainingError, match=r"is no finite number at step \d+; try a lower"):
         at_once(ray_cluster, tmp_path, record(learning_rate=1e9, optimizer="adam"))
+
+
+@on_ray
+def test_a_whole_run_of_members_at_once_leaves_the_bundle_of_one_in_turn(
+    ray_cluster: Any, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", "from deepmnist.cli import main; main()", "train", "--quiet"]
+    command += ["--dataset", "digits", "--members", "2", "--steps", "4"]
+    together = ["--parallel", "2", "--cluster", ray_cluster.address]
+    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
+    answers = []
+    for name, more in (("in-turn", []), ("at-once", together)):
+        subprocess.run([*command, "--out", tmp_path / name, *more], check=True)
+        answers.append(prediction.load(tmp_path / name).predict_proba(images))
+    np.testing.assert_array_equal(*answers)
+    names = {file.name for file in (tmp_path / "at-once" / runfolder.BUNDLE).iterdir()}
+    assert names == {"README.md", "bundle.json", "layers.tflite", "model.keras", "model.tflite"}
