@@ -101,17 +101,11 @@ def measured(
     many = {name: partial(inference.images_per_second, way, images) for name, way in ways.items()}
     for name, predictor in predictors.items():
         if isinstance(predictor, LiteRTPredictor):
-            acquaint(one[name])
+            inference.acquaint(one[name])
     times, rates = inference.in_turns(one, rounds), inference.in_turns(many, rounds)
     for name in figures:
         figures[name] |= {"one_image_us": times[name], "images_per_second": rates[name]}
     return figures
-
-
-def acquaint(one_image: Callable[[], float]) -> None:
-    """Have one image answered until every way to do so was tried, and the soonest chosen."""
-    for _ in range(inference.ACQUAINTED):
-        one_image()
 
 
 def measured_readers(exports: Mapping[str, Exported], rounds: int) -> dict[str, dict[str, Any]]:

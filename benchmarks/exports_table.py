@@ -29,18 +29,12 @@ def written(figures: Figures) -> str:
     text = (
         f"{machine.named(figures['machine'])}, {figures['date']}; medians of "
         f"{figures['rounds']} turns; accuracy and answers on {figures['test_n']:,} test images, "
-        f"differences on validation and golden images. {_acquainted(figures)} {told}."
+        "differences on validation and golden images. What runs on LiteRT had chosen how to answer "
+        f"one image before it was timed. {told}."
     )
     paragraph = textwrap.fill(text, WIDTH, break_on_hyphens=False)
     tables = markdown.table(head, rows), markdown.table(reader_head, reader_rows)
     return "\n\n".join([*tables, f"{paragraph}\n"])
-
-
-def _acquainted(figures: Figures) -> str:
-    """Whether one image was timed before or after LiteRT's predictors had tried their ways."""
-    if "acquainted" in figures:
-        return "What runs on LiteRT had chosen how to answer one image before it was timed."
-    return "What runs on LiteRT was timed at one image while it still tried how to answer it."
 
 
 def _classifier(name: str, values: Figures) -> tuple[str, ...]:

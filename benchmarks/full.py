@@ -20,8 +20,16 @@ from deepmnist import recipes as named
 BASELINE = 3  # seeds of the published tutorial
 # The sooner a fault shows the better.
 OTHERS = (
-    *("startup", "exports", "serve", "soak", "limits", "scale", "plan", "pace"),
-    *("inference", "kills"),
+    "startup",
+    "exports",
+    "serve",
+    "soak",
+    "limits",
+    "scale",
+    "plan",
+    "pace",
+    "inference",
+    "kills",
 )
 # These are run by themselves: they need other people's pictures, Ray, or as long as one likes.
 BY_THEMSELVES = ("reader", "cluster", "workers", "fuzz")

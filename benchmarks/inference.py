@@ -128,14 +128,19 @@ def _of_one_image(
     Whether other cores' help pays depends on the pauses, so that each is chosen anew for them.
     """
     chosen = {PRODUCT: _product(litert)}
-    for _ in range(ACQUAINTED):
-        one_image_us(chosen[PRODUCT], image, pause_s)
+    acquaint(partial(one_image_us, chosen[PRODUCT], image, pause_s))
     for runtime, some in ways.items():
         chosen[runtime] = some[quickest(some, image, pause_s)]
     check_agreement([*chosen.values()], image)
     return in_turns(
         {key: partial(one_image_us, way, image, pause_s) for key, way in chosen.items()}, turns
     )
+
+
+def acquaint(one_image: Callable[[], float]) -> None:
+    """Have one image answered until the product has tried every way to, and chosen the soonest."""
+    for _ in range(ACQUAINTED):
+        one_image()
 
 
 def bulk_ways(

@@ -63,7 +63,7 @@ def check_free(path: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove what killed writers left behind in `folder`."""
-    for leftover in folder.glob(f".*{PART}"):
+    for leftover in filter(is_leftover, folder.glob(".*")):
         _remove(leftover)
 
 

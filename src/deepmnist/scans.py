@@ -7,6 +7,7 @@ in the metadata nor a film behind the end counts. It decodes nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 START = b"\xff\xd8"  # of a JPEG, and of several in one file
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # of those that say a length
@@ -22,30 +23,33 @@ def of_exif(data: bytes, most: int) -> int:
     Cameras write one. Who opens the file joins them one by one, which takes as long as their number
     squared.
     """
-    found = place = 0
-    while found <= most and (marker := MARKER.search(data, place)):
-        kind, place = data[marker.end() - 1], marker.end()
-        if kind in (SCAN, END):
+    found = 0
+    for kind, place in _segments(data):
+        if kind == SCAN or found > most:
             break
         found += kind == APP1 and data.startswith(EXIF, place + 2)
-        place += int.from_bytes(data[place : place + 2])
     return found
 
 
 def decoded(data: bytes) -> int:
     """The number of scans: 1, whatever follows, where the first holds all colours at full depth."""
-    frame, colours = 0, b""
-    scans = place = 0
-    while marker := MARKER.search(data, place):
-        kind, place = data[marker.end() - 1], marker.end()
-        length = int.from_bytes(data[place : place + 2])
-        if kind == END:
-            break
+    frame, colours, scans = 0, b"", 0
+    for kind, place in _segments(data):
         if kind in FRAMES:
             frame, colours = kind, data[place + 7 : place + 8]
         if kind == SCAN:
             scans += 1
             if frame not in PROGRESSIVE and data[place + 2 : place + 3] == colours:
                 break
-        place += length
     return scans
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The kind of each segment up to the end, and where its length stands."""
+    place = 0
+    while marker := MARKER.search(data, place):
+        kind, place = data[marker.end() - 1], marker.end()
+        if kind == END:
+            return
+        yield kind, place
+        place += int.from_bytes(data[place : place + 2])

@@ -61,8 +61,13 @@ def _answering(address: str | None) -> str | None:
     """The cluster that is meant, which answers; Ray itself would wait for it for minutes."""
     meant = named(address)
     if meant is not None and meant != AUTO:
-        _check_answers(meant, "--cluster" if meant == address else f"${ENVIRONMENT}")
+        _check_answers(meant, given_by(address, meant))
     return meant
+
+
+def given_by(address: str | None, meant: str) -> str:
+    """What says which cluster is meant: the option, or the environment."""
+    return "--cluster" if meant == address else f"${ENVIRONMENT}"
 
 
 @contextmanager

@@ -96,14 +96,15 @@ def of_classifier(
     prepared = np.stack([images.prepare(picture) for picture in golden.pictures().values()])
     sets = {evidence.name: evidence.images, "golden pictures": prepared}
     return tuple(
-        _classified(name, given[given.any(axis=(1, 2))], original, exported)
+        compared(name, given[given.any(axis=(1, 2))], original, exported)
         for name, given in sets.items()
     )
 
 
-def _classified(
+def compared(
     name: str, given: NDArray[np.uint8], original: ModelPredictor, exported: ModelPredictor
 ) -> Comparison:
+    """What two predictors make of the same images."""
     one, other = (rejection.scores(predictor, given) for predictor in (original, exported))
     same = one.probabilities.argmax(axis=1) == other.probabilities.argmax(axis=1)
     apart = [

@@ -18,7 +18,7 @@ import typer
 from deepmnist import bundle, card, weights
 from deepmnist.contract import SIDE
 from deepmnist.errors import BundleError, DeepMNISTError
-from deepmnist.export import layers, litert
+from deepmnist.export import layers, litert, parity
 from deepmnist.prediction import LiteRTPredictor
 
 IMAGES = 100  # of noise, which both files must answer alike
@@ -54,10 +54,9 @@ def renewed(opened: bundle.Bundle) -> bundle.Bundle:
 
 def _difference(old: bytes, new: bytes, class_names: list[str]) -> float:
     """The largest between what two LiteRT files make of noise."""
-    noise = np.random.default_rng(0).random((IMAGES, SIDE, SIDE), np.float32)
-    scores = [LiteRTPredictor(file, class_names).scores(noise) for file in (old, new)]
-    found, wanted = (np.column_stack([each.probabilities, each.single]) for each in scores)
-    return float(np.abs(found - wanted).max())
+    noise = np.random.default_rng(0).integers(0, 256, (IMAGES, SIDE, SIDE), np.uint8)
+    one, other = (LiteRTPredictor(file, class_names) for file in (old, new))
+    return parity.compared("noise", noise, one, other).difference
 
 
 def main(model: Annotated[Path, typer.Argument(help="A bundle.")] = bundle.SHIPPED) -> None:

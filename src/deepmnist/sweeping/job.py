@@ -99,7 +99,7 @@ def _check_cluster(cluster: str | None) -> None:
     """Before any work. Through a Ray client Tune would keep its books on another machine."""
     meant = connection.named(cluster)
     if meant is not None and meant.startswith("ray://"):
-        given = "--cluster" if meant == cluster else f"${connection.ENVIRONMENT}"
+        given = connection.given_by(cluster, meant)
         raise ConfigError(
             f"{given} {meant}: a sweep is led by a machine of the cluster; give --cluster "
             "host:port on one of those, or send the command there with `ray job submit`"
