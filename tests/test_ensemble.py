@@ -59,6 +59,13 @@ def test_its_logits_are_the_logarithm_of_that_mean(
     np.testing.assert_allclose(average(IMAGES), np.log(mean), atol=1e-5)
 
 
+@pytest.mark.parametrize("number", range(5))
+def test_a_view_is_the_image_moved(number: int) -> None:
+    move = (0, *ensemble.VIEWS[number])
+    moved = shift(IMAGES, move, order=1, mode="grid-constant")  # bilinear, paper around
+    np.testing.assert_allclose(ensemble.view(IMAGES, number), moved, atol=1e-6)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_of_five_views_it_is_the_mean_over_images_moved_a_pixel_and_a_half_pixel_across(
     three: list[keras.Model], count: int

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from deepmnist import batches, ensemble, model, recipes, steps
+from deepmnist import batches, model, recipes, steps
+from deepmnist.teaching import Teacher
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
@@ -63,35 +64,15 @@ def test_a_teacher_sees_the_images_that_the_net_sees_and_is_left_as_it_is() -> N
     before = [weight.copy() for weight in teacher.get_weights()]
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(net.trainable_variables)
-    chunk = steps.compile_chunk(net, optimizer, config, batches.plan(config, 64), 10, teacher)
+    chunk = steps.compile_chunk(
+        net, optimizer, config, batches.plan(config, 64), 10, Teacher(teacher)
+    )
     images = np.random.default_rng(1).integers(0, 256, (3, 4, 28, 28), np.uint8)
     chunk(images, np.zeros((3, 4), np.uint8))
     # Equal nets that see equal images agree: there is no gradient, but for rounding.
     for a, b in zip(net.get_weights(), before, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert all(map(np.array_equal, teacher.get_weights(), before))
-
-
-def test_of_an_ensemble_one_member_teaches_a_step_and_all_do_in_time() -> None:
-    nets = [model.build(recipes.configure("fast", seed=seed), 10) for seed in range(3)]
-    for seed, net in enumerate(nets):
-        readout = net.layers[-1].kernel
-        readout.assign(np.random.default_rng(seed).normal(0, 0.1, readout.shape))
-    pixels = np.random.default_rng(1).random((4, 28, 28), np.float32)
-    each = [net(pixels).numpy() for net in nets]
-    teacher = ensemble.average(nets)
-
-    def drawn(seed: int) -> list[int]:
-        answers = [steps._answers(teacher, pixels, seed, tf.constant(i)) for i in range(20)]
-        return [
-            next(i for i, own in enumerate(each) if np.allclose(own, answer, atol=1e-5))
-            for answer in answers
-        ]
-
-    first = drawn(seed=0)
-    assert set(first) == {0, 1, 2}
-    assert drawn(seed=0) == first
-    assert drawn(seed=1) != first
 
 
 def losses_from(start: int, counts: list[int], **overrides: object) -> list[float]:

@@ -14,11 +14,13 @@ import keras
 import msgspec
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from deepmnist import bundle, ensemble, model, recipes, teaching
 from deepmnist.bundle import MANIFEST, RUNTIME, WEIGHTS, Bundle, Manifest, OriginRecord
 from deepmnist.data.dataset import DIGITS
 from deepmnist.errors import BundleError, ConfigError, RunError
+from deepmnist.teaching import Teacher
 
 IMAGES = np.random.default_rng(0).random((5, 28, 28), np.float32)
 
@@ -220,6 +222,58 @@ def test_of_a_teacher_that_averages_views_the_members_see_the_image_alone(
     assert np.abs(five(IMAGES).numpy() - alone).max() > 0.01
     taught = teaching.load(of_net(tmp_path, manifest, five), "float32").net(IMAGES).numpy()
     np.testing.assert_allclose(taught, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(("told", "views"), [(5, 5), (1, 1), (None, 1), (7, 1), ("5", 1)])
+def test_how_many_views_a_teacher_averages_is_what_its_manifest_tells(
+    tiny_bundle: Bundle, told: Any, views: int
+) -> None:
+    manifest = msgspec.structs.replace(tiny_bundle.manifest, config={"views": told})
+    assert teaching.load(Bundle(tiny_bundle.folder, manifest), "float32").views == views
+
+
+# --- what it answers in a step ------------------------------------------------------------------
+
+
+def telling(seed: int) -> keras.Model:
+    net = model.build(configured(seed=seed), 10)
+    readout = net.layers[-1].kernel
+    readout.assign(np.random.default_rng(seed).normal(0, 0.3, readout.shape))
+    return net
+
+
+def drawn(teacher: Teacher, each: list[np.ndarray], seed: int) -> list[int]:
+    """Which of `each` the teacher answers in twenty steps."""
+    answers = [teacher.answer(IMAGES, seed, tf.constant(step)) for step in range(20)]
+    return [
+        next(i for i, own in enumerate(each) if np.allclose(own, answer, atol=1e-5))
+        for answer in answers
+    ]
+
+
+def test_a_single_net_answers_itself() -> None:
+    net = telling(0)
+    np.testing.assert_array_equal(Teacher(net).answer(IMAGES, 0, tf.constant(3)), net(IMAGES))
+
+
+def test_of_an_ensemble_one_member_answers_a_step_and_all_do_in_time() -> None:
+    nets = [telling(seed) for seed in range(3)]
+    teacher, each = Teacher(ensemble.average(nets)), [net(IMAGES).numpy() for net in nets]
+    first = drawn(teacher, each, seed=0)
+    assert set(first) == {0, 1, 2}
+    assert drawn(teacher, each, seed=0) == first
+    assert drawn(teacher, each, seed=1) != first
+
+
+def test_of_five_views_a_teacher_answers_one_a_step_and_all_in_time() -> None:
+    nets = [telling(seed) for seed in range(2)]
+    each = [net(ensemble.view(IMAGES, view)).numpy() for net in nets for view in range(5)]
+    first = drawn(Teacher(ensemble.average(nets), views=5), each, seed=2)
+    assert {answer % 5 for answer in first} == {0, 1, 2, 3, 4}
+    members = [answer // 5 for answer in first]
+    assert set(members) == {0, 1}
+    of_one_view = drawn(Teacher(ensemble.average(nets)), [each[0], each[5]], seed=2)
+    assert members == of_one_view  # views change nothing of whose turn it is
 
 
 # --- files from elsewhere -----------------------------------------------------------------------

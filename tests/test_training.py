@@ -12,6 +12,7 @@ from deepmnist import recipes, training
 from deepmnist.checkpoints import Checkpoint
 from deepmnist.data import Dataset
 from deepmnist.errors import ConfigError, RunError, TrainingError
+from deepmnist.teaching import Teacher
 from tests.squares import squares
 
 SMALL = {"steps": 24, "batch_size": 16, "precision": "float32"}
@@ -67,7 +68,7 @@ def test_resuming_gives_the_uninterrupted_weights_bit_for_bit(overrides: dict) -
 
 def taught(**overrides: object):
     """A net taught by one that has learned the squares, on labels that are all wrong."""
-    teacher = train(steps=60)[0].model
+    teacher = Teacher(train(steps=60)[0].model)
     wrong = Dataset(TRAINING.images, ((TRAINING.labels + 1) % 10).astype(np.uint8))
     config = recipes.configure("fast", **{**SMALL, "steps": 60, "teacher": "fast", **overrides})
     return training.train(wrong, VALIDATION, config, teacher=teacher)
@@ -88,7 +89,7 @@ def test_a_student_without_its_teacher_is_refused() -> None:
 
 
 def test_a_teacher_is_no_part_of_its_student_s_checkpoint() -> None:
-    teacher = train(steps=1)[0].model
+    teacher = Teacher(train(steps=1)[0].model)
     config = recipes.configure("fast", **SMALL, teacher="fast", teaching=0.5)
     student = training.Training(TRAINING, VALIDATION, config, teacher)
     alone = training.Training(TRAINING, VALIDATION, recipes.configure("fast", **SMALL))

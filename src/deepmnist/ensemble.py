@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepmnist.contract import SIDE
 
@@ -54,15 +54,26 @@ def members(net: keras.Model) -> list[keras.Model]:
     return [part for part in net.layers if isinstance(part, keras.Model)]
 
 
+def view(images: Any, number: int) -> Any:
+    """The view of that number, from 0: images (n, 28, 28) moved by VIEWS[number]."""
+    return _moved(_padded(images), *VIEWS[number])
+
+
 def _views(image: keras.KerasTensor, count: int) -> keras.KerasTensor:
     """(n, 28, 28) -> (count * n, 28, 28), one view after another."""
     from keras import ops
 
-    padded = ops.pad(image, ((0, 0), (1, 1), (1, 1)))  # (n, 30, 30)
+    padded = _padded(image)
     return ops.concatenate([_moved(padded, *move) for move in VIEWS[:count]], axis=0)
 
 
-def _moved(padded: keras.KerasTensor, down: float, right: float) -> keras.KerasTensor:
+def _padded(images: Any) -> Any:
+    from keras import ops
+
+    return ops.pad(images, ((0, 0), (1, 1), (1, 1)))  # (n, 30, 30)
+
+
+def _moved(padded: Any, down: float, right: float) -> Any:
     """The image within `padded`, moved; by half a pixel, it is the mean of the moves beside it."""
     if not (float(down).is_integer() and float(right).is_integer()):
         before = _moved(padded, math.floor(down), math.floor(right))

@@ -73,9 +73,8 @@ def _run(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Result:
     if crew.at_once and record.config.members > 1:
         teaches = _teacher_path(folder, record)
         apart.train(folder, record, training_set, validation, crew.at_once, crew.screen, teaches)
-    net = teacher.net if teacher else None
     trained = members.train(
-        folder, record, training_set, validation, crew.screen, net, crew.workers
+        folder, record, training_set, validation, crew.screen, teacher, crew.workers
     )
     crew.screen.message("Testing, writing the model and the report")
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from deepmnist import checkpoints, display, history, joint, recipes, runfolder, training
 from deepmnist.data import Dataset
 from deepmnist.runfolder import RunRecord
+from deepmnist.teaching import Teacher
 from deepmnist.workers import ALONE, Workers
-
-if TYPE_CHECKING:
-    import keras
 
 
 def train(
@@ -26,7 +23,7 @@ def train(
     training_set: Dataset,
     validation: Dataset,
     screen: display.Display,
-    teacher: keras.Model | None = None,
+    teacher: Teacher | None = None,
     workers: Workers = ALONE,
 ) -> training.Trained:
     """Train every member that is not finished; the average of all, the net itself if it is one.
@@ -66,7 +63,7 @@ class _Member:
         self.observe = self._observe if writes else _unseen
 
     def train(
-        self, training_set: Dataset, validation: Dataset, teacher: keras.Model | None
+        self, training_set: Dataset, validation: Dataset, teacher: Teacher | None
     ) -> training.Trained:
         """From the newest checkpoint, if there is one, to the last step."""
         start = joint.from_chief(self.workers, self._latest, checkpoints.pack, checkpoints.unpack)

@@ -14,16 +14,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from deepmnist import ensemble
 from deepmnist.augmentation import augment
 from deepmnist.batches import Plan
 from deepmnist.contract import SIDE
 from deepmnist.gradients import gradient_of
 from deepmnist.recipes import TrainingConfig
+from deepmnist.teaching import Teacher
 from deepmnist.workers import ALONE, Share, Workers, share_of
 
 DROPOUT_STREAM = 1_000_003  # keeps dropout's draws apart from augmentation's
-TEACHER_STREAM = 2_000_003  # and the draw of an ensemble's member
 SHORT = 500  # steps, in which what TensorFlow's graph optimiser saves does not pay for itself
 
 Chunk = Callable[[Any, Any], tf.Tensor]
@@ -53,14 +52,13 @@ def compile_chunk(
     config: TrainingConfig,
     plan: Plan,
     classes: int,
-    teacher: keras.Model | None = None,
+    teacher: Teacher | None = None,
     workers: Workers = ALONE,
 ) -> Chunk:
     """A function of images uint8 (k, n, 28, 28) and labels (k, n): losses float32 (k,).
 
-    n is this worker's share of a batch; a loss is the mean over all of the batch. teacher: image to
-    logits (n, classes); what it thinks of the very images that `net` sees is config.teaching of
-    each target.
+    n is this worker's share of a batch; a loss is the mean over all of the batch. teacher: what it
+    answers to the images that `net` sees is config.teaching of each target.
     """
     dropouts = [layer for layer in net.layers if isinstance(layer, keras.layers.Dropout)]
     alone = workers.count == 1
@@ -77,7 +75,7 @@ def compile_chunk(
             pixels = augment(pixels, seed, config, own)
         targets = _targets(labels, classes, config.label_smoothing)
         if teacher is not None:
-            targets = _taught(targets, _answers(teacher, pixels, config.seed, step), config)
+            targets = _taught(targets, teacher.answer(pixels, config.seed, step), config)
         total = tf.shape(images)[0] if own is None else own.total
         return workers.summed(gradient(pixels, targets, tf.cast(total, tf.float32)))
 
@@ -179,20 +177,6 @@ def _pin(
 def _targets(labels: tf.Tensor, classes: int, smoothing: float) -> tf.Tensor:
     others = smoothing / classes
     return tf.one_hot(labels, classes, 1.0 - smoothing + others, others)
-
-
-def _answers(teacher: keras.Model, pixels: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
-    """The teacher's logits; of an ensemble, those of one member, drawn anew in every step.
-
-    The loss is linear in its targets, so that its gradient is that of all members' mean on average,
-    for the time of one.
-    """
-    members = ensemble.members(teacher)
-    if not members:
-        return teacher(pixels, training=False)
-    stream = tf.stack([(seed + TEACHER_STREAM) % 2**31, step])
-    drawn = tf.random.stateless_uniform((), stream, 0, len(members), tf.int32)
-    return tf.switch_case(drawn, [partial(member, pixels, training=False) for member in members])
 
 
 def _taught(targets: tf.Tensor, logits: tf.Tensor, config: TrainingConfig) -> tf.Tensor:

@@ -7,8 +7,9 @@ of its answers is up to steps.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,50 @@ from deepmnist.recipes import TrainingConfig
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
     from deepmnist.data import Corpus
 
 READOUT = "logits"  # the layer that stays float32, as in training
 UNKNOWN = "unknown"  # the recipe of a teacher whose manifest names none
+MEMBER_STREAM = 2_000_003  # keeps the draw of a member apart from the step's others
+VIEW_STREAM = 3_000_003  # and that of a view
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A net from image (n, 28, 28) to logits (n, classes), never trained; and what it took."""
+    """A net that is never trained, and what it took."""
 
-    net: keras.Model
-    train_seconds: float | None  # None where its manifest does not tell
+    net: keras.Model  # image (n, 28, 28) to logits (n, classes), of one view
+    views: int = 1  # of ensemble.VIEWS, which it averages where it is delivered
+    train_seconds: float | None = None  # None where its manifest does not tell
+
+    def answer(self, pixels: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
+        """Logits (n, classes) of images (n, 28, 28); of an average, one member's of one view.
+
+        Both are drawn anew in every step, as (seed, step) have it. The loss is linear in its
+        targets, so that its gradient is that of the whole mean on average, for the time of one.
+        """
+        seen = self._view(pixels, seed, step)
+        answers = [partial(net, seen, training=False) for net in ensemble.members(self.net)]
+        if not answers:
+            return self.net(seen, training=False)
+        return _one_of(answers, seed + MEMBER_STREAM, step)
+
+    def _view(self, pixels: tf.Tensor, seed: int, step: tf.Tensor) -> tf.Tensor:
+        if self.views == 1:
+            return pixels
+        views = [partial(ensemble.view, pixels, number) for number in range(self.views)]
+        return _one_of(views, seed + VIEW_STREAM, step)
+
+
+def _one_of(results: Sequence[Callable[[], tf.Tensor]], seed: int, step: tf.Tensor) -> tf.Tensor:
+    """That of one of them, drawn by (seed, step)."""
+    import tensorflow as tf
+
+    stream = tf.stack([seed % 2**31, step])
+    drawn = tf.random.stateless_uniform((), stream, 0, len(results), tf.int32)
+    return tf.switch_case(drawn, results)
 
 
 def check(config: TrainingConfig) -> None:
@@ -104,16 +136,15 @@ def may_know_validation(opened: bundle.Bundle, corpus: Corpus, config: TrainingC
 def load(opened: bundle.Bundle, precision: str) -> Teacher:
     """The net of a checked bundle, computing in `precision`, a Keras dtype policy's name.
 
-    A teacher answers in every step: one that averages views would take as many times as long, so
-    it is shown the image alone. BundleError where its Keras file is none, could run code, or holds
-    another kind of net.
+    BundleError where its Keras file is none, could run code, or holds another kind of net.
     """
     net = _of_one_view(opened, weights.read(opened, [len(opened.manifest.class_names)]))
     net.trainable = False
     if precision != "float32":
         _compute_in(net, precision)
     seconds = opened.manifest.numbers.get("train_seconds")
-    return Teacher(net, float(seconds) if isinstance(seconds, int | float) else None)
+    took = float(seconds) if isinstance(seconds, int | float) else None
+    return Teacher(net, _views(opened), took)
 
 
 def _of_one_view(opened: bundle.Bundle, net: keras.Model) -> keras.Model:
@@ -121,6 +152,12 @@ def _of_one_view(opened: bundle.Bundle, net: keras.Model) -> keras.Model:
     for member in members:
         weights.check_shapes(opened, member, [len(opened.manifest.class_names)])
     return ensemble.average(members) if members else net
+
+
+def _views(opened: bundle.Bundle) -> int:
+    """How many views it averages, as its manifest tells; one where that is no number of views."""
+    views = opened.manifest.config.get("views")
+    return len(ensemble.VIEWS) if views == len(ensemble.VIEWS) else 1
 
 
 def _compute_in(net: keras.Model, precision: str) -> None:

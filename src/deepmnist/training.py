@@ -26,6 +26,7 @@ from deepmnist.muon import Muon
 from deepmnist.recipes import TrainingConfig
 from deepmnist.steps import OneCycle, compile_chunk, compile_logits
 from deepmnist.synchronized import synchronized
+from deepmnist.teaching import Teacher
 from deepmnist.workers import ALONE, Workers, check_shares, share_of
 
 LONGEST = 1_000_000  # steps between them at most; an epoch's end comes before, in most sets
@@ -75,7 +76,7 @@ class Training:
         training: Dataset,
         validation: Dataset,
         config: TrainingConfig,
-        teacher: keras.Model | None = None,
+        teacher: Teacher | None = None,
         weights: Sequence[NDArray[np.float32]] | None = None,
         workers: Workers = ALONE,
     ) -> None:
@@ -185,7 +186,7 @@ def train(
     save: Saver = lambda checkpoint: None,
     start: Checkpoint | None = None,
     begin: Begin = lambda plan, step: None,
-    teacher: keras.Model | None = None,
+    teacher: Teacher | None = None,
     weights: Sequence[NDArray[np.float32]] | None = None,
     workers: Workers = ALONE,
 ) -> Trained:
@@ -194,7 +195,7 @@ def train(
     `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
     stops the run (which is raised again): Ctrl-C raises it between two chunks, not within one.
-    `teacher`, image to logits, shares the targets as config.teaching says. `weights`, a net's of
+    `teacher` shares the targets as config.teaching says. `weights`, a net's of
     this architecture, are learnt on from instead of fresh ones. `workers` share each batch and call
     this with the same; each is given all that one alone would be. TrainingError where the loss or a
     weight is no finite number, RunError where `start` is of another net.

@@ -25,7 +25,7 @@ from deepmnist.display import Display, Silent
 from deepmnist.runfolder import RunRecord
 
 if TYPE_CHECKING:
-    import keras
+    from deepmnist.teaching import Teacher
 
 NEEDED_FOR = "training members at once"
 OTHERWISE = "leave out --parallel"
@@ -126,14 +126,14 @@ def _train(errand: Errand, number: int, training_set: Dataset, validation: Datas
     record = msgspec.structs.replace(errand.record, config=config)
     folder = _place(errand.folder, number)
     folder.mkdir(parents=True, exist_ok=True)
-    net = _teacher(errand.teacher, config.precision)
-    members.train(folder, record, training_set, validation, Silent(), net)
+    teacher = _teacher(errand.teacher, config.precision)
+    members.train(folder, record, training_set, validation, Silent(), teacher)
 
 
-def _teacher(folder: Path | None, precision: str) -> keras.Model | None:
+def _teacher(folder: Path | None, precision: str) -> Teacher | None:
     from deepmnist import bundle, teaching
 
-    return teaching.load(bundle.load(folder), precision).net if folder else None
+    return teaching.load(bundle.load(folder), precision) if folder else None
 
 
 def _take_out(folder: Path, number: int) -> None:

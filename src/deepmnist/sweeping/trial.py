@@ -23,9 +23,8 @@ from deepmnist.sweeping.ledger import Broken, Ended, Message, Validated
 from deepmnist.sweeping.records import Point
 
 if TYPE_CHECKING:
-    import keras
-
     from deepmnist.batches import Plan
+    from deepmnist.teaching import Teacher
 
 Tell = Callable[[Message], None]
 
@@ -85,11 +84,11 @@ def _judged(trained: training.Trained, validation: Dataset) -> tuple[float, floa
     return training.score(trained.validation_logits / np.float32(temperature), labels)
 
 
-def _teacher(config: TrainingConfig, training_set: Dataset) -> keras.Model | None:
+def _teacher(config: TrainingConfig, training_set: Dataset) -> Teacher | None:
     if config.teacher is None:
         return None
     opened = teaching.find(config.teacher, training_set.class_names)
-    return teaching.load(opened, devices.resolve_precision(config.precision)).net
+    return teaching.load(opened, devices.resolve_precision(config.precision))
 
 
 def _check_number(loss: float) -> None:
