@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks import apart, results
+from benchmarks import apart, results, terminal
 from deepmnist import bundle
 from deepmnist.cluster import connection, job, local, on_ray
 from deepmnist.cluster.progress import Progress
@@ -231,4 +231,4 @@ def _told(figures: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -24,7 +24,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks import inference, results
+from benchmarks import inference, results, terminal
 from deepmnist import bundle, canvas, evaluation, machine, prediction
 from deepmnist.data import load
 from deepmnist.data.dataset import Dataset
@@ -147,4 +147,4 @@ def _print(figures: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import inference, ledger, recipes
+from benchmarks import inference, ledger, recipes, terminal
 from deepmnist import recipes as named
 
 BASELINE = 3  # seeds of the published tutorial
@@ -56,4 +56,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist.service import registry, server
 from deepmnist.service.app import create_app
 from deepmnist.service.limits import Limits
@@ -92,4 +92,4 @@ def requests(printed: str) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

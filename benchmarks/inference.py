@@ -34,7 +34,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist import machine, recipes
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS
@@ -299,4 +299,4 @@ def _print(name: str, threads: int, figures: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist import checkpoints, history, runfolder
 
 OFTEN = """
@@ -129,4 +129,4 @@ def _equal(cut: Path, whole: Path) -> bool:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

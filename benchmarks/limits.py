@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import tensorflow as tf
 import typer
 
-from benchmarks import flops, results, timeline
+from benchmarks import flops, results, terminal, timeline
 from deepmnist import recipes, training
 from deepmnist.data import load, split_validation
 
@@ -245,4 +245,4 @@ def _print(figures: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

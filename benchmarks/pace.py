@@ -21,7 +21,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from benchmarks import apart, results
+from benchmarks import apart, results, terminal
 from deepmnist import bundle, classification, images, pictures, prediction, reader, sheet
 from deepmnist.cluster.scoring import model_of
 from deepmnist.prediction import Predictor
@@ -170,4 +170,4 @@ def jpeg(picture: Grey) -> bytes:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist.cluster import places, plan, sources
 from deepmnist.cluster.places import Entry, Local
 
@@ -86,4 +86,4 @@ def listing_of(folder: Path, files: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import apart, contenders, pace, results, scores
+from benchmarks import apart, contenders, pace, results, scores, terminal
 from benchmarks.contact import Mistake, contact_sheet
 from benchmarks.contenders import Answer, Contender, Grey, Ours
 from benchmarks.wild import SINGLES, Row, rows, sample
@@ -262,4 +262,4 @@ def _print(name: str, figures: Figures) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

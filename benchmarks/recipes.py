@@ -27,7 +27,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks import ledger, results
+from benchmarks import ledger, results, terminal
 from deepmnist import recipes, runfolder
 
 QUICK = ["fast=10", "balanced=5"]  # what `make bench` has time for
@@ -186,4 +186,4 @@ def _print(figures: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

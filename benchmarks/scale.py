@@ -30,7 +30,7 @@ import typer
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from benchmarks import apart, results
+from benchmarks import apart, results, terminal
 from deepmnist import recipes
 from deepmnist.contract import SIDE
 from deepmnist.data import Dataset, load, shard, split_validation
@@ -210,4 +210,4 @@ def _told(run: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -30,7 +30,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks import load, results
+from benchmarks import load, results, terminal
 from deepmnist import prediction
 from deepmnist.data import load as load_dataset
 
@@ -201,4 +201,4 @@ def serving(*options: str) -> Any:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

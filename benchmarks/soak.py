@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 import typer
 
-from benchmarks import results
+from benchmarks import results, terminal
 from benchmarks.serve import serving
 from deepmnist import images as contract
 from deepmnist import pictures, prediction, rejection, transcription
@@ -366,4 +366,4 @@ class Soak:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

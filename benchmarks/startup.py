@@ -30,7 +30,7 @@ import numpy as np
 import typer
 from PIL import Image
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist import bundle, history, runfolder
 
 COMMAND = [str(Path(sys.executable).with_name("deepmnist"))]
@@ -126,4 +126,4 @@ def _run(command: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -16,8 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from benchmarks import (
     exports_table,
     inference_table,
@@ -26,6 +24,7 @@ from benchmarks import (
     results,
     scale_table,
     serve_table,
+    terminal,
 )
 from deepmnist import atomic, machine, recipes
 
@@ -288,4 +287,4 @@ PAGES: dict[Path, Callable[[], str]] = {
 }
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

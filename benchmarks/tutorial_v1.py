@@ -19,6 +19,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from benchmarks import terminal
+
 BATCH = 50
 REPORT_EVERY = 100  # steps
 
@@ -121,4 +123,4 @@ def _correct(session: Any, net: dict[str, Any], images: np.ndarray, labels: np.n
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)

@@ -29,7 +29,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks import results
+from benchmarks import results, terminal
 from deepmnist import recipes
 from deepmnist.roster import Roster
 
@@ -177,4 +177,4 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    terminal.run(main)
