@@ -50,6 +50,14 @@ def of_net(tmp_path: Path, manifest: Manifest, net: keras.Model) -> Bundle:
     return bundled(tmp_path / "model", manifest, tmp_path / "net.keras")
 
 
+def telling(seed: int, spread: float = 0.3) -> keras.Model:
+    """An untrained net whose readout tells images apart."""
+    net = model.build(configured(seed=seed), 10)
+    readout = net.layers[-1].kernel
+    readout.assign(np.random.default_rng(seed).normal(0, spread, readout.shape))
+    return net
+
+
 def refusal(opened: Bundle) -> str:
     """The one line with which `load` refuses a bundle."""
     with pytest.raises(BundleError) as caught:
@@ -197,10 +205,7 @@ def test_it_tells_how_long_it_was_trained_where_its_manifest_does(
 def test_in_bfloat16_all_but_the_readout_computes_in_it(
     tmp_path: Path, manifest: Manifest, members: int
 ) -> None:
-    nets = [model.build(configured(seed=seed), 10) for seed in range(members)]
-    for net in nets:
-        readout = net.layers[-1].kernel
-        readout.assign(np.random.default_rng(0).normal(0, 0.1, readout.shape))
+    nets = [telling(seed, spread=0.1) for seed in range(members)]
     net = nets[0] if members == 1 else ensemble.average(nets)
     opened = of_net(tmp_path, manifest, net)
     exact = teaching.load(opened, "float32").net(IMAGES).numpy()
@@ -213,10 +218,7 @@ def test_in_bfloat16_all_but_the_readout_computes_in_it(
 def test_of_a_teacher_that_averages_views_the_members_see_the_image_alone(
     tmp_path: Path, manifest: Manifest
 ) -> None:
-    nets = [model.build(configured(seed=seed), 10) for seed in range(2)]
-    for net in nets:
-        readout = net.layers[-1].kernel
-        readout.assign(np.random.default_rng(0).normal(0, 0.1, readout.shape))
+    nets = [telling(seed) for seed in range(2)]
     five = ensemble.average(nets, views=5)
     alone = ensemble.average(nets)(IMAGES).numpy()
     assert np.abs(five(IMAGES).numpy() - alone).max() > 0.01
@@ -233,13 +235,6 @@ def test_how_many_views_a_teacher_averages_is_what_its_manifest_tells(
 
 
 # --- what it answers in a step ------------------------------------------------------------------
-
-
-def telling(seed: int) -> keras.Model:
-    net = model.build(configured(seed=seed), 10)
-    readout = net.layers[-1].kernel
-    readout.assign(np.random.default_rng(seed).normal(0, 0.3, readout.shape))
-    return net
 
 
 def drawn(teacher: Teacher, each: list[np.ndarray], seed: int) -> list[int]:

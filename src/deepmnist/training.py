@@ -195,10 +195,10 @@ def train(
     `begin` is told the plan and the step it starts from, `observe` every chunk, about four times a
     second. `save` is given the state every 30 seconds, at the end, and when KeyboardInterrupt
     stops the run (which is raised again): Ctrl-C raises it between two chunks, not within one.
-    `teacher` shares the targets as config.teaching says. `weights`, a net's of
-    this architecture, are learnt on from instead of fresh ones. `workers` share each batch and call
-    this with the same; each is given all that one alone would be. TrainingError where the loss or a
-    weight is no finite number, RunError where `start` is of another net.
+    `teacher` shares the targets as config.teaching says. `weights`, a net's of this architecture,
+    are learnt on from instead of fresh ones. `workers` share each batch and call this with the
+    same; each is given all that one alone would be. TrainingError where the loss or a weight is no
+    finite number, RunError where `start` is of another net.
     """
     with stopping.deferred() as heed:
         run = Training(training, validation, config, teacher, weights, workers)
