@@ -21,7 +21,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 LEVELS = {
     0: "errors contract atomic chatter machine scans tags greys images pictures ink connected "
     "rulings layout cuts expectation rejection canvas verdict roster workers order stopping "
-    "rounding",
+    "rounding lock",
     1: "bundle metadata card prediction calibration model augmentation recipes batches data history"
     " runfolder devices checkpoints display muon ensemble normalization edges"
     " gradients joint synchronized distribution",

@@ -72,9 +72,25 @@ def test_what_others_wrote_becomes_one_line_without_control_marks() -> None:
     [
         (ValueError("one\n  two"), "one two"),
         (ValueError(), "ValueError"),
-        (OSError(28, "No space left"), "[Errno 28] No space left"),
+        (OSError(28, "No space left", "a.bin"), "No space left"),
+        (OSError("the stream broke off"), "the stream broke off"),
+        (ValueError("a\x1b[31mred"), "a?[31mred"),
         (ValueError("long " * 100), ("long " * 100)[: errors.REASON]),
     ],
 )
 def test_what_others_say_is_a_part_of_a_line(error: Exception, told: str) -> None:
     assert reason(error) == told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left", "a.bin"), "OSError: [Errno 28] No space left: 'a.bin'"),
+        (ValueError("one\n  two"), "ValueError: one two"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_what_nobody_expected_is_told_with_its_kind_and_all_it_says(
+    error: Exception, told: str
+) -> None:
+    assert errors.unforeseen(error) == told

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from deepmnist import atomic, recipes, runfolder
+from deepmnist import atomic, lock, recipes, runfolder
 from deepmnist.errors import RunError, StorageError
 from deepmnist.runfolder import RECORD, RESULT, Result, RunRecord, TeacherRecord
 
@@ -79,7 +79,7 @@ def test_a_folder_with_anything_else_is_refused_and_left_as_it_is(tmp_path: Path
 
 
 def test_a_lock_and_what_was_left_half_written_may_be_there(tmp_path: Path) -> None:
-    for name in (runfolder.LOCK, ".run.json.123.part"):
+    for name in (lock.LOCK, ".run.json.123.part"):
         (tmp_path / name).touch()
     assert runfolder.claim(tmp_path) == tmp_path
 

@@ -26,13 +26,13 @@ from deepmnist import (
     devices,
     execution,
     history,
+    lock,
     prediction,
     recipes,
     runfolder,
     runs,
     training,
 )
-from deepmnist.cluster import lock
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import Corpus, Dataset
 from deepmnist.errors import (

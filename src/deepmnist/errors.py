@@ -104,8 +104,17 @@ def one_line(text: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What an exception of others says, as a part of a line; its kind where it says nothing."""
-    return " ".join(str(error).split())[:REASON] or type(error).__name__
+    """Why, as an exception of others tells it, fit for a line; its kind where it says nothing."""
+    return _short(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def unforeseen(error: BaseException) -> str:
+    """What nobody expected, such as from another machine: its kind, and all that it says."""
+    return ": ".join(filter(None, [type(error).__name__, _short(error)]))
+
+
+def _short(text: object) -> str:
+    return one_line(" ".join(str(text).split())[:REASON])
 
 
 def nearest(given: str, allowed: Iterable[str]) -> str:

@@ -18,12 +18,12 @@ from deepmnist import (
     devices,
     display,
     joint,
+    lock,
     members,
     recipes,
     runfolder,
     teaching,
 )
-from deepmnist.cluster import lock
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import Corpus, split_validation

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.errors import ConfigError, PictureError
+from deepmnist.errors import ConfigError, PictureError, reason
 
 MAX_LENGTH = 500  # digits of a pattern
 MAX_STATES = 200_000  # of several expectations together
@@ -123,8 +123,9 @@ def _lines(path: Path) -> list[str]:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"the list of allowed values {path} cannot be read: {reason}") from None
+        raise ConfigError(
+            f"the list of allowed values {path} cannot be read: {reason(error)}"
+        ) from None
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path} is larger than {MAX_FILE_BYTES:,} bytes; list fewer values")
     values = content.decode("utf-8", "replace").split()

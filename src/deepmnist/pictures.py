@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from deepmnist import greys, scans, tags
-from deepmnist.errors import PictureError
+from deepmnist.errors import PictureError, reason
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
@@ -72,7 +72,7 @@ def content(path: Path) -> bytes:
     except FileNotFoundError:
         raise PictureError(f"{_shown(path)} does not exist{_nearest_sibling(path)}") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise PictureError(f"{_shown(path)} cannot be read: {_reason(error)}") from None
+        raise PictureError(f"{_shown(path)} cannot be read: {reason(error)}") from None
 
 
 def decode(data: bytes, name: str) -> Grey:
@@ -127,7 +127,7 @@ def _decoded(data: bytes, name: str, enough: int | None, most_pixels: int | None
         ) from None
     except Exception as error:  # Pillow's decoders raise any class there is on damaged data
         raise PictureError(
-            f"{shown} is damaged or incomplete ({_reason(error)}); save or copy it again"
+            f"{shown} is damaged or incomplete ({reason(error)}); save or copy it again"
         ) from error
 
 
@@ -327,8 +327,3 @@ def _shown(name: str | Path) -> str:
     """A name fit for one line of a message: control characters are escaped."""
     text = "the picture on standard input" if str(name) == STDIN else str(name)
     return text if text.isprintable() else ascii(text)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())

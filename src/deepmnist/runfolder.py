@@ -7,7 +7,7 @@ RUN/teacher/        the run, complete in itself, that made the teacher, where th
 RUN/bundle/         the trained model
 RUN/report.html     for people
 RUN/result.json     for programs; written last, so that where it is, the run is complete
-RUN/.lock           who holds it has the run (cluster/lock.py)
+RUN/.lock           who holds it has the run (lock.py)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from deepmnist import atomic
+from deepmnist import atomic, lock
 from deepmnist.errors import RunError, StorageError
 from deepmnist.recipes import TrainingConfig
 from deepmnist.rounding import percent
@@ -34,7 +34,6 @@ REPORT = "report.html"
 RESULT = "result.json"
 TENSORBOARD = "tensorboard"
 TEACHER = "teacher"
-LOCK = ".lock"
 
 # What looking for a record and reading it raises; of the first also a folder one may not look into.
 UNREADABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError)
@@ -128,7 +127,7 @@ def claim(folder: Path) -> Path:
 
 
 def _may_be_there(path: Path) -> bool:
-    return path.name == LOCK or atomic.is_leftover(path)
+    return path.name == lock.LOCK or atomic.is_leftover(path)
 
 
 def of_member(folder: Path, number: int, members: int) -> Path:

@@ -15,8 +15,17 @@ from typing import Any
 
 import msgspec
 
-from deepmnist import devices, display, execution, joint, machine, recipes, runfolder, teaching
-from deepmnist.cluster import lock
+from deepmnist import (
+    devices,
+    display,
+    execution,
+    joint,
+    lock,
+    machine,
+    recipes,
+    runfolder,
+    teaching,
+)
 from deepmnist.cluster import members as apart
 from deepmnist.cluster.members import AtOnce
 from deepmnist.data import DEFAULT, SOURCES, Corpus, load

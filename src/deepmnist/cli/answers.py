@@ -26,8 +26,9 @@ def standard_input() -> bytes:
             raise ValueError("it is closed; give a file's path instead of -")
         return sys.stdin.buffer.read(pictures.MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or reason(error)
-        raise PictureError(f"the picture on standard input cannot be read: {why}") from None
+        raise PictureError(
+            f"the picture on standard input cannot be read: {reason(error)}"
+        ) from None
 
 
 class Format(StrEnum):

@@ -8,7 +8,6 @@ scoring.py   one part to its two tables
 job.py       a job begun or gone on with, and what is left of it
 local.py, on_ray.py   the same parts in this process, or as Ray's tasks
 sharing.py   how many trainings at once, on how many cores
-lock.py      one command at a time in a folder
 connection.py   Ray, found and connected to
 progress.py  what a person sees meanwhile
 """

@@ -15,8 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deepmnist import machine
-from deepmnist.cluster import places
-from deepmnist.errors import ConfigError, DeepMNISTError, LostError, MissingExtraError, RunError
+from deepmnist.errors import (
+    ConfigError,
+    DeepMNISTError,
+    LostError,
+    MissingExtraError,
+    RunError,
+    reason,
+    unforeseen,
+)
 
 ENVIRONMENT = "RAY_ADDRESS"
 AUTO, LOCAL = "auto", "local"  # Ray's names for the cluster of this machine, and for one of our own
@@ -93,7 +100,7 @@ def made(ray: Any, address: str | None, otherwise: str) -> Iterator[None]:
     threading.Thread(target=connect, daemon=True).start()
     try:
         if not ready.wait(START_S) or failed:
-            why = places.reason(failed[0]) if failed else f"no answer within {START_S} s"
+            why = reason(failed[0]) if failed else f"no answer within {START_S} s"
             raise RunError(
                 f"cannot connect to Ray at {meant or 'this machine'}: {why}; "
                 f"start it with `ray start --head`, or {otherwise}"
@@ -129,10 +136,9 @@ def result(ray: Any, task: Any, what: str, advice: str = GO_ON) -> Any:
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, DeepMNISTError):  # Ray's own copy has a traceback for a text
             raise error.cause from error
-        kind = type(error.cause).__name__
-        raise RunError(f"{what} failed: {kind}: {places.reason(error.cause)}") from error
+        raise RunError(f"{what} failed: {unforeseen(error.cause)}") from error
     except ray.exceptions.RayError as error:
-        raise LostError(f"{what} was lost: {places.reason(error)}{advice}") from error
+        raise LostError(f"{what} was lost: {reason(error)}{advice}") from error
 
 
 def check_versions(where: str, wanted: dict[str, str], found: dict[str, str]) -> None:
@@ -169,6 +175,6 @@ def _check_answers(address: str, given: str) -> None:
         socket.create_connection((host, port), CONNECT_S).close()
     except OSError as error:
         raise RunError(
-            f"no cluster answers at {address} within {CONNECT_S} s: {places.reason(error)}; "
+            f"no cluster answers at {address} within {CONNECT_S} s: {reason(error)}; "
             "look whether it runs and its port is open"
         ) from error

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from deepmnist import atomic, rejection
-from deepmnist.cluster import lock, places, plan, sources, tables
+from deepmnist import atomic, lock, rejection
+from deepmnist.cluster import places, plan, sources, tables
 from deepmnist.cluster.places import Local, Place
 from deepmnist.cluster.plan import Asked, Manifest
 from deepmnist.cluster.records import Part
 from deepmnist.cluster.scoring import Model
-from deepmnist.errors import DataError, RunError
+from deepmnist.errors import DataError, RunError, reason
 
 PART_NAME = re.compile(r"part-(\d{5,})\.parquet")
 OURS = {plan.PLAN, plan.MANIFEST, tables.ERRORS, lock.LOCK}
@@ -142,7 +142,7 @@ def _check_schema(out: Place, name: str, read: bool) -> None:
             found = pa.parquet.read_schema(file)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise RunError(
-            f"{out.address}/{name} is damaged: {places.reason(error)}; remove it, and the same "
+            f"{out.address}/{name} is damaged: {reason(error)}; remove it, and the same "
             "command scores that part anew"
         ) from error
     if not found.equals(wanted):

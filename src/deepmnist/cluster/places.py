@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from deepmnist import atomic
-from deepmnist.errors import DataError, MissingExtraError, StorageError, one_line
+from deepmnist.errors import DataError, MissingExtraError, StorageError, reason
 
 if TYPE_CHECKING:
     from pyarrow import fs
@@ -121,12 +121,6 @@ def shown(path: str) -> str:
     """A path fit for one line and for UTF-8: what is neither is escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def reason(error: BaseException) -> str:
-    """Why, in one line of bounded length."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return one_line(" ".join(str(text).split())[:200])
 
 
 class Local:

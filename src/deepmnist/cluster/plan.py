@@ -21,7 +21,7 @@ from deepmnist import machine
 from deepmnist.cluster import places, tables
 from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import Kind, Part, Piece
-from deepmnist.errors import RunError
+from deepmnist.errors import RunError, reason
 
 SCHEMA_VERSION = 3
 PLAN = "_plan.parquet"
@@ -102,7 +102,7 @@ def read_manifest(out: Place) -> Manifest | None:
             raise _foreign(out, f"it has schema version {version}, not {SCHEMA_VERSION}")
         manifest = msgspec.json.decode(text, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _foreign(out, f"its {MANIFEST} is none: {places.reason(error)}") from error
+        raise _foreign(out, f"its {MANIFEST} is none: {reason(error)}") from error
     if out.entry(PLAN) is None or _sha256(out) != manifest.plan:
         raise _foreign(out, f"its {PLAN} is missing or altered")
     return manifest

@@ -37,7 +37,7 @@ from deepmnist.cluster.records import (
 )
 from deepmnist.cluster.tables import Tally, Verdicts
 from deepmnist.data.resizing import picture_to_side
-from deepmnist.errors import DataError, PictureError, RunError
+from deepmnist.errors import DataError, PictureError, RunError, reason
 from deepmnist.prediction import LiteRTPredictor, onnx_is_sooner, usable_cores
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _rows(source: Place, piece: Piece) -> Iterator[Read]:
         known = piece.stop != TO_THE_END
         row = told + 1 if (known or told) and piece.kind is not Kind.picture else None
         rows = piece.stop - told if known else None
-        yield Unreadable(piece.path, row, rows, places.reason(error))
+        yield Unreadable(piece.path, row, rows, reason(error))
 
 
 def _last_row(read: Read) -> int:
@@ -233,7 +233,7 @@ def check_unchanged(source: Place, pieces: Iterable[Piece]) -> None:
 
 def _unreadable(picture: Picture, why: Exception) -> Unreadable:
     """Told in words: the error itself would hold on to the bytes that it was raised over."""
-    return Unreadable(picture.path, picture.row, 1, places.reason(why))
+    return Unreadable(picture.path, picture.row, 1, reason(why))
 
 
 def _no_pages(block: Images) -> Iterator[Unreadable]:

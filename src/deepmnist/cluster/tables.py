@@ -21,7 +21,7 @@ from deepmnist import rejection
 from deepmnist.cluster import places
 from deepmnist.cluster.places import Place
 from deepmnist.cluster.records import Unreadable
-from deepmnist.errors import MissingExtraError, StorageError
+from deepmnist.errors import MissingExtraError, StorageError, reason
 from deepmnist.rejection import Scores
 
 if TYPE_CHECKING:
@@ -250,5 +250,4 @@ def parquet(out: Place, name: str, schema: pa.Schema) -> Iterator[Table]:
                 yield table
                 table.flush()
         except pa.ArrowException as error:
-            reason = places.reason(error)
-            raise StorageError(f"cannot write {out.address}/{name}: {reason}") from error
+            raise StorageError(f"cannot write {out.address}/{name}: {reason(error)}") from error

@@ -20,7 +20,7 @@ from typing import NoReturn
 import uvicorn
 from starlette.types import ASGIApp
 
-from deepmnist.errors import ServiceError
+from deepmnist.errors import ServiceError, reason
 from deepmnist.service.connections import protocol, refuse
 from deepmnist.service.limits import Limits
 from deepmnist.service.logs import Journal, JournalHandler, Observed
@@ -40,7 +40,7 @@ def listening(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, number)
     except (OSError, UnicodeError) as error:
-        raise ServiceError(f"cannot listen on {host!r}: {_reason(error)}; try 127.0.0.1") from error
+        raise ServiceError(f"cannot listen on {host!r}: {reason(error)}; try 127.0.0.1") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -48,13 +48,9 @@ def listening(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise ServiceError(
-            f"cannot listen on {host} port {port}: {_reason(error)}; give another --port"
+            f"cannot listen on {host} port {port}: {reason(error)}; give another --port"
         ) from error
     return listener
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def address(listener: socket.socket) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepmnist import machine, recipes, teaching
-from deepmnist.cluster import connection, lock, sharing
+from deepmnist import lock, machine, recipes, teaching
+from deepmnist.cluster import connection, sharing
 from deepmnist.data import Corpus, load, split_validation
 from deepmnist.errors import BundleError, ConfigError, RunError
 from deepmnist.sweeping import ledger, progress, records, results, search, tuning

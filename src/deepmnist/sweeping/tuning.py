@@ -124,7 +124,7 @@ def _wrong(number: int, error: Exception) -> Message:
     """Whose fault it is: the machine's, on which no trial would end better, or the trial's own."""
     if isinstance(error, DeepMNISTError):
         return Broken(str(error))
-    reason = f"{type(error).__name__}: {errors.reason(error)}"
+    reason = errors.unforeseen(error)
     if isinstance(error, OSError | ImportError):
         where = socket.gethostname()
         return Broken(f"trial {number} failed on {where}: {reason}{connection.GO_ON}")

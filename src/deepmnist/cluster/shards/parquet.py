@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from deepmnist.cluster import places
 from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import (
     IMAGE,
@@ -31,7 +30,7 @@ from deepmnist.cluster.records import (
 )
 from deepmnist.contract import INK, SIDE
 from deepmnist.data.parquet import MAX_GROUP_BYTES, batch_rows, pictures_column
-from deepmnist.errors import DataError, MissingExtraError
+from deepmnist.errors import DataError, MissingExtraError, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +88,7 @@ def _group(file: pq.ParquetFile, group: int, start: int, count: int, path: str) 
             yield from _rows(batch.column(0), start, path)
             start += len(batch)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        yield Unreadable(path, start + 1, end - start, f"row group {group}: {places.reason(error)}")
+        yield Unreadable(path, start + 1, end - start, f"row group {group}: {reason(error)}")
 
 
 def _rows(column: pa.Array, start: int, path: str) -> Iterator[Read]:
@@ -162,7 +161,7 @@ def _opened(place: Place, path: str) -> Iterator[pq.ParquetFile]:
             with pq.ParquetFile(source) as file:
                 yield file
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-            raise DataError(f"cannot read it as Parquet: {places.reason(error)}") from error
+            raise DataError(f"cannot read it as Parquet: {reason(error)}") from error
 
 
 def _holds_pictures(file: pq.ParquetFile) -> bool:

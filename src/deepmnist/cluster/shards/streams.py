@@ -14,6 +14,7 @@ from typing import BinaryIO
 from deepmnist.cluster import places
 from deepmnist.cluster.places import Place
 from deepmnist.data.idx import GZIP_MAGIC
+from deepmnist.errors import reason
 
 READ_BYTES = 2**18
 
@@ -36,7 +37,7 @@ class Stream:
                     break
                 found += data
         except (OSError, EOFError, ValueError, zlib.error) as error:
-            self.fault = places.reason(error)
+            self.fault = reason(error)
         return bytes(found)
 
     def skip(self, count: int) -> None:

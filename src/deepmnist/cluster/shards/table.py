@@ -25,7 +25,7 @@ from deepmnist.cluster.records import (
 )
 from deepmnist.contract import SIDE
 from deepmnist.data import table
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 
 BLOCK_BYTES = 2**22
 CLASSES = 256  # a label may be any byte
@@ -124,7 +124,7 @@ def _values(block: bytes, start: int, first_line: int, layout: table.Layout) -> 
         try:
             values = table.careful_values(line, first_line + row, layout)
         except DataError as error:
-            yield Unreadable(str(layout.path), row + 1, 1, places.reason(error))
+            yield Unreadable(str(layout.path), row + 1, 1, reason(error))
             continue
         if len(values):  # none of a blank line
             rows.append(row)

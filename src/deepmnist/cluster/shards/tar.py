@@ -18,6 +18,7 @@ from deepmnist.cluster import places
 from deepmnist.cluster.places import Entry, Place
 from deepmnist.cluster.records import PART_WEIGHT, Kind, Picture, Piece, Read, Unreadable
 from deepmnist.cluster.shards import streams
+from deepmnist.errors import reason
 from deepmnist.pictures import MAX_FILE_BYTES, SUFFIXES
 
 BLOCK = tarfile.BLOCKSIZE
@@ -111,7 +112,7 @@ def _header(stream: streams.Stream) -> tarfile.TarInfo | None:
     try:
         header = tarfile.TarInfo.frombuf(data, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
-        raise _TornError(f"damaged: {places.reason(error)}") from error
+        raise _TornError(f"damaged: {reason(error)}") from error
     more = header.type == tarfile.GNUTYPE_SPARSE and data[MAP_GOES_ON] != 0
     while more:
         more = any(stream.read(BLOCK)[MAP_STILL_GOES_ON:][:1])

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deepmnist.cluster import places
-from deepmnist.errors import RunError, StorageError
+from deepmnist.errors import RunError, StorageError, reason
 
 LOCK = ".lock"  # the file in it
 
@@ -30,7 +29,7 @@ def held(folder: Path) -> Iterator[None]:
         file = (folder / LOCK).open("w")
     except OSError as error:
         raise StorageError(
-            f"cannot write {folder}: {places.reason(error)}; name a folder you may write to"
+            f"cannot write {folder}: {reason(error)}; name a folder you may write to"
         ) from error
     with file:
         try:
