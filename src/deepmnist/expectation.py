@@ -206,7 +206,10 @@ def _repeats(found: re.Match[str]) -> tuple[int, int | None]:
 
 
 def _pattern(tokens: list[Token], text: str) -> Expectation:
-    """States are sets of places in the pattern spelt out, one place a digit."""
+    """States are sets of places in the pattern spelt out, one place a digit: bits of a number.
+
+    So the states of one picture, of which there may be MAX_STATES, are small, and a step is quick.
+    """
     places: list[tuple[frozenset[int], bool, bool]] = []  # allowed, may be left out, repeats
     for allowed, least, most in tokens:
         if most is not None and most < least:
@@ -220,21 +223,28 @@ def _pattern(tokens: list[Token], text: str) -> Expectation:
     if len(places) > MAX_LENGTH:
         raise ConfigError(f"'{text}' expects more than {MAX_LENGTH} digits, the most that is read")
 
-    def reached(starts: Iterable[int]) -> frozenset[int]:
-        found: set[int] = set()
-        for place in starts:
-            while place not in found:  # behind a place found before, all were found
-                found.add(place)
-                if place < len(places) and places[place][1]:
-                    place += 1
-        return frozenset(found)
+    fits = [_bits(digit in allowed for allowed, _, _ in places) for digit in range(10)]
+    left_out = _bits(may_be for _, may_be, _ in places)
+    repeats = _bits(again for _, _, again in places)
+
+    def reached(state: int) -> int:
+        """These places, and those behind them where all between may be left out.
+
+        A bit that is added to a row of ones carries through the rest of it to the place behind.
+        """
+        return state | (((state & left_out) + left_out) ^ left_out)
 
     def step(state: State, digit: int) -> State:
-        fitting = [p for p in state if p < len(places) and digit in places[p][0]]
-        after = reached(p if places[p][2] else p + 1 for p in fitting)
+        fitting = state & fits[digit]
+        after = reached((fitting & repeats) | (fitting & ~repeats) << 1)
         return after or None
 
-    return Expectation(text, reached([0]), step, lambda state: len(places) in state)
+    return Expectation(text, reached(1), step, lambda state: state >> len(places) == 1)
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    """A number whose bits are these, the lowest first."""
+    return sum(flag << place for place, flag in enumerate(flags))
 
 
 def _one_of(values: Iterable[str], text: str) -> Expectation:
