@@ -34,7 +34,7 @@ STDIN = "-"
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PICTURE_PIXELS = 64_000_000  # a phone's 48 or 50 megapixels fit
 MAX_SCANS = 100  # of a JPEG, each of which costs work for every pixel; a usual one has 1 or 10
-MAX_NUMBERS = 100_000  # in a tag of a TIFF, such as its strips; narrow strips make some thousands
+MAX_NUMBERS = 100_000  # in a TIFF's tags, such as its strips; narrow strips make some thousands
 MAX_LAYERS = 6  # as often a TIFF's strips cover it: Pillow takes no more samples a pixel
 MAX_EXIF = 10  # segments of a JPEG; cameras write one
 
@@ -163,10 +163,10 @@ def _check_tile(picture: Image.Image, shown: str, most: int) -> None:
 
 
 def _check_tags(data: bytes, shown: str) -> None:
-    if tags.longest(data) > MAX_NUMBERS:
+    if tags.numbers(data, MAX_NUMBERS) > MAX_NUMBERS:
         raise PictureError(
-            f"{shown} is a TIFF of more than {MAX_NUMBERS:,} strips, tiles or other numbers in a "
-            "tag, the most that are read; save it again in larger strips"
+            f"{shown} is a TIFF of more than {MAX_NUMBERS:,} strips, tiles or other numbers in its "
+            "tags, the most that are read; save it again in larger strips"
         )
 
 
@@ -232,7 +232,7 @@ def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) where none can be read; Pillow has turned TIFF already."""
     try:
         told = picture.info.get("exif", b"").removeprefix(scans.EXIF)
-        if tags.longest(told) > MAX_NUMBERS:
+        if tags.numbers(told, MAX_NUMBERS) > MAX_NUMBERS:
             return 1
         with _quietly():
             return int(picture.getexif().get(ORIENTATION_TAG, 1))
