@@ -138,7 +138,7 @@ class _Gathering:
         asked, count = [], 0
         while self._waiting and count < ENOUGH:
             images, future = self._waiting.popleft()
-            if not future.done():  # else its client left
+            if not future.done():  # else nobody waits for it any more
                 asked.append((images, future))
                 count += len(images)
         self._busy = bool(asked)

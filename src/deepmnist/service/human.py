@@ -102,7 +102,7 @@ class Reading:
         def transcribed() -> transcription.Answer:
             return transcription.transcribe(content, path, found.batcher, how, None, most)
 
-        told = await self.readings.run(transcribed)
+        told = await self.readings.run(transcribed, request.receive)
         if told.error is not None:
             raise Refusal(422, told.error)
         return responded([transcription.plain(told)])

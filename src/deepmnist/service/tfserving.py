@@ -8,12 +8,14 @@ decoded and prepared as docs/input-contract.md says.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive
 
 from deepmnist.service import examples, tensors
 from deepmnist.service.failures import Refusal
@@ -58,6 +60,8 @@ class _Picture(msgspec.Struct, forbid_unknown_fields=True):
 class _Named(msgspec.Struct, forbid_unknown_fields=True):
     image: msgspec.Raw
 
+
+_Value: TypeAlias = NDArray[np.float32] | _Picture  # an image (28, 28), or what becomes one
 
 _one = msgspec.json.Decoder(list[list[float]] | _Picture).decode
 _named = msgspec.json.Decoder(_Named).decode
@@ -115,10 +119,10 @@ class TensorFlowServing:
         check_content_type(request, JSON, FORM, BINARY)
         asked = tensors.requested(_decode, await request.body(), self.limits)
         raw, by_rows = _given(asked)
-        images = await self._images(raw, by_rows)
+        images = await self._images(raw, by_rows, request.receive)
         return _response(found, await found.batcher.answer(images), by_rows)
 
-    async def _images(self, raw: bytes, by_rows: bool) -> tensors.Images:
+    async def _images(self, raw: bytes, by_rows: bool, receive: Receive) -> tensors.Images:
         """Float32 or uint8 (n, 28, 28) of the JSON in `instances` or `inputs`."""
         if not by_rows and raw.lstrip()[:1] == b"{":
             raw = bytes(tensors.decoded(_named, raw).image)
@@ -127,22 +131,22 @@ class TensorFlowServing:
         try:
             numbers = _all_numbers(raw)
         except tensors.INVALID:
-            return await self._mixed([bytes(value) for value in values], by_rows)
+            found = [_value(bytes(value), by_rows) for value in values]
+            return await self._mixed(found, receive)
         return tensors.checked(np.stack([tensors.of_rows(rows) for rows in numbers]))
 
-    async def _mixed(self, values: list[bytes], by_rows: bool) -> tensors.Images:
-        """Images of values of which some are pictures, or named."""
-        found = [_value(value, by_rows) for value in values]
-        count = sum(isinstance(each, _Picture) for each in found)
+    async def _mixed(self, values: list[_Value], receive: Receive) -> tensors.Images:
+        """Images of values of which some are pictures."""
+        count = sum(isinstance(each, _Picture) for each in values)
         if count > self.limits.pictures:
             raise Refusal(
                 422, f"{count} pictures in a request; at most {self.limits.pictures} are taken"
             )
 
         def prepared() -> tensors.Images:
-            return np.stack([_prepared(each, self.limits) for each in found])
+            return np.stack([_prepared(each, self.limits) for each in values])
 
-        return tensors.checked(await self.readings.run(prepared))
+        return tensors.checked(await self.readings.run(prepared, receive))
 
 
 def _given(asked: PredictRequest) -> tuple[bytes, bool]:
@@ -157,18 +161,22 @@ def _given(asked: PredictRequest) -> tuple[bytes, bool]:
     return rows or columns, bool(rows)
 
 
-def _value(raw: bytes, may_be_named: bool) -> list[list[float]] | _Picture:
-    """An instance: numbers, a picture, or either under the input's name."""
+def _value(raw: bytes, may_be_named: bool) -> _Value:
+    """An instance: numbers, a picture, or either under the input's name.
+
+    Numbers become an image at once: as objects of Python they would wait in ten times the memory.
+    """
     if may_be_named:
         with suppress(*tensors.INVALID):  # else it is the value itself
             raw = bytes(_named(raw).image)
-    return tensors.decoded(_one, raw)
+    value = tensors.decoded(_one, raw)
+    return value if isinstance(value, _Picture) else tensors.of_rows(value)
 
 
-def _prepared(value: list[list[float]] | _Picture, limits: Limits) -> np.ndarray[Any, Any]:
+def _prepared(value: _Value, limits: Limits) -> NDArray[np.float32]:
     if isinstance(value, _Picture):
         return tensors.of_picture(value.b64, limits).astype(np.float32) / np.float32(255)
-    return tensors.of_rows(value)
+    return value
 
 
 # ---- out ----------------------------------------------------------------------------------------
