@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -91,3 +93,25 @@ def test_the_server_s_own_warnings_are_lines_too(written: io.StringIO) -> None:
     (line,) = lines(written)
     assert (line["event"], line["level"]) == ("server", "warning")
     assert line["message"] == "Invalid request"
+
+
+def test_a_line_is_written_while_stderr_is_taken_from_native_libraries() -> None:
+    program = (
+        "import os\n"
+        "from deepmnist import chatter\n"
+        "from deepmnist.service.logs import Journal\n"
+        "journal = Journal()\n"
+        "with chatter.dropped():\n"
+        "    journal.write('kept')\n"
+        "    os.write(2, b'lost')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["kept"]
+
+
+def test_within_a_program_that_keeps_what_is_written_lines_go_there(
+    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", written)
+    Journal().write("kept")
+    assert [line["event"] for line in lines(written)] == ["kept"]

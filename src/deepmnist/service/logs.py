@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import re
 import sys
 import time
@@ -32,10 +33,10 @@ UNMATCHED = "unmatched"  # the route of a path that has none
 
 
 class Journal:
-    """Writes lines of JSON."""
+    """Writes lines of JSON: to a stream, or to where the process's stderr goes as it begins."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = sys.stderr if stream is None else stream
+        self._stream = _stderr_of_its_own() if stream is None else stream
 
     def write(self, event: str, **values: Any) -> None:
         """A line: time (UTC), event, values."""
@@ -43,6 +44,14 @@ class Journal:
         line = msgspec.json.encode({"time": now, "event": event, **values})
         self._stream.write(line.decode() + "\n")
         self._stream.flush()
+
+
+def _stderr_of_its_own() -> TextIO:
+    """Where stderr goes, by another descriptor: chatter.py takes the process's away for moments."""
+    try:
+        return open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", closefd=False)
+    except OSError:  # it is no file, as within a program that keeps what is written there
+        return sys.stderr
 
 
 class JournalHandler(logging.Handler):
