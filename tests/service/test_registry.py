@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from numpy.typing import NDArray
 from deepmnist import bundle, prediction
 from deepmnist.bundle import Bundle
 from deepmnist.errors import BundleError, ConfigError
+from deepmnist.prediction import LiteRTPredictor, litert, runners
 from deepmnist.service import registry
 from deepmnist.service.registry import Registry, Source
 from tests.conftest import FakePredictor
@@ -21,6 +26,14 @@ from tests.conftest import FakePredictor
 def copied(bundle_: Bundle, to: Path) -> Path:
     shutil.copytree(bundle_.folder, to)
     return to
+
+
+def wait_for(met: Callable[[], bool], most_s: float = 10) -> None:
+    """A thread that ends does so when it is its turn."""
+    end = time.monotonic() + most_s
+    while not met():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_without_models_the_one_that_comes_along_is_called_digits() -> None:
@@ -87,7 +100,7 @@ def test_a_model_that_answers_with_what_is_no_number_is_refused(
         def predict_proba(self, images: NDArray[Any]) -> NDArray[np.float32]:
             return super().predict_proba(images) * np.float32(np.nan)
 
-    monkeypatch.setattr(prediction, "open_bundle", lambda _: Broken())
+    monkeypatch.setattr(prediction, "open_bundle", lambda *given, **named: Broken())
     with pytest.raises(BundleError, match="answers with what is no number"):
         Registry([Source("m", tiny_bundle.folder)])
 
@@ -110,6 +123,44 @@ def test_a_new_version_is_found_and_an_old_one_let_go(tmp_path: Path, tiny_bundl
     assert models.reload() == []
     assert models.versions("m") == [2]
     assert old.batcher.predict_proba(np.zeros((1, 28, 28), np.uint8)).shape == (1, 10)
+
+
+def test_a_model_that_was_replaced_is_gone_without_the_collector(
+    tmp_path: Path, tiny_bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service's collector comes by rarely."""
+    monkeypatch.setattr(litert, "SPLIT_BYTES", 0)  # as for larger models
+    monkeypatch.setattr(litert, "usable_cores", lambda: 2)
+    opened: list[weakref.ref[LiteRTPredictor]] = []
+    usual = prediction.open_bundle
+
+    def noted(*given: Any, **named: Any) -> LiteRTPredictor:
+        predictor = usual(*given, **named)
+        opened.append(weakref.ref(predictor))
+        return predictor
+
+    monkeypatch.setattr(prediction, "open_bundle", noted)
+    models = Registry([Source("m", copied(tiny_bundle, tmp_path / "m"))])
+    gc.collect()
+    gc.disable()
+    try:
+        models.reload()
+        first, second = opened
+        wait_for(lambda: first() is None)
+        assert second() is not None
+    finally:
+        gc.enable()
+
+
+def test_no_answer_loads_another_runtime(
+    tmp_path: Path, tiny_bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litert, "SPLIT_BYTES", 0)
+    monkeypatch.setattr(litert.many, "runners", lambda *given, **named: pytest.fail("it loads"))
+    monkeypatch.setattr(runners, "AGAIN", 1)
+    batcher = Registry([Source("m", tiny_bundle.folder)]).find("m").batcher
+    for _ in range(4 * runners.TURN * runners.ROUNDS):
+        batcher.scores(np.zeros((1, 28, 28), np.uint8))
 
 
 def test_what_does_not_load_leaves_the_old_one_serving(tmp_path: Path, tiny_bundle) -> None:

@@ -139,15 +139,7 @@ class LiteRTPredictor(ModelPredictor):
         decided = self._onnx is not None
         if decided or self._cores == 1 or size * len(self._runtime) <= SPLIT_BYTES:
             return self._runner(size, threads=1)
-        return Soonest(self._ways(size))
-
-    def _ways(self, size: int) -> Iterator[Runner]:
-        """Each when it is asked for, so that a few answers need one interpreter only."""
-        alone = self._runner(size, threads=1)
-        yield alone
-        yield self._runner(size, self._cores)
-        classes = len(self.class_names)  # ONNX Runtime's threads stay awake for a while
-        yield from many.runners(self._runtime, size, classes, 1, self._cores, held_to=alone)
+        return Soonest(_ways(self._runtime, size, len(self.class_names), self._cores))
 
     def _runner(self, size: int, threads: int) -> _Runner:
         return _Runner(self._runtime, size, len(self.class_names), threads)
@@ -163,6 +155,18 @@ def onnx_is_sooner(runtime: bytes, classes: int, images: int) -> bool:
     alone = _Runner(runtime, LARGE_SHARE, classes, threads=1)
     found = many.runners(runtime, LARGE_SHARE, classes, 1, 1, alone)
     return bool(found) and many.is_sooner(found[0], alone, LARGE_SHARE, classes)
+
+
+def _ways(runtime: bytes, size: int, classes: int, cores: int) -> Iterator[Runner]:
+    """Each when it is asked for, so that a few answers need one interpreter only.
+
+    They do not hold the predictor, which holds them: it is gone as soon as nobody has it.
+    """
+    alone = _Runner(runtime, size, classes, threads=1)
+    yield alone
+    yield _Runner(runtime, size, classes, cores)
+    # one session: ONNX Runtime's threads stay awake for a while
+    yield from many.runners(runtime, size, classes, 1, cores, held_to=alone)
 
 
 class _Runner:

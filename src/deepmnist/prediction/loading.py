@@ -51,12 +51,15 @@ def opened(path: str | Path = bundle.SHIPPED) -> Opened:
     return Opened(predictor, path, told.dataset, None)
 
 
-def open_bundle(checked: bundle.Bundle) -> litert.LiteRTPredictor:
-    """The model of a bundle that has been checked. BundleError where it is not arithmetic alone."""
+def open_bundle(checked: bundle.Bundle, onnx: bool | None = None) -> litert.LiteRTPredictor:
+    """The model of a bundle that has been checked. BundleError where it is not arithmetic alone.
+
+    onnx: see LiteRTPredictor.
+    """
     manifest, runtime = checked.manifest, checked.runtime.read_bytes()
     litert.check(runtime, "the model")
     thresholds = _thresholds(manifest.rejection)
-    return litert.LiteRTPredictor(runtime, manifest.class_names, *thresholds)
+    return litert.LiteRTPredictor(runtime, manifest.class_names, *thresholds, onnx=onnx)
 
 
 def open_graph(path: Path) -> tuple[graphs.Graph, Metadata]:

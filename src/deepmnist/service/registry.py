@@ -154,7 +154,8 @@ class Registry:
                 f"{folder} is version {version} of '{source.name}', which {taken[version].folder} "
                 "is already; give it another name"
             )
-        predictor = prediction.open_bundle(bundle.load(folder))
+        # by LiteRT alone: no request waits while another runtime loads, no answer changes by it
+        predictor = prediction.open_bundle(bundle.load(folder), onnx=False)
         probabilities = predictor.predict_proba(np.zeros((1, SIDE, SIDE), np.uint8))
         if not np.isfinite(probabilities).all():
             raise BundleError(f"{folder} answers with what is no number; train or export it anew")
