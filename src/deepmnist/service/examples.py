@@ -89,15 +89,15 @@ READ = [
         "lines": [
             {
                 "text": "1",
-                "probability": 0.998,
+                "probability": 0.62,
                 "digits": [
                     {
                         "box": [62, 20, 78, 120],
                         "label": "1",
-                        "probability": 0.998,
-                        "confidence": 0.998,
-                        "accepted": True,
-                        "reason": None,
+                        "probability": 0.62,
+                        "confidence": 0.61,
+                        "accepted": False,
+                        "reason": "unsure between 1 and 7",
                     }
                 ],
             }
