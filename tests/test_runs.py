@@ -351,6 +351,30 @@ def test_ctrl_c_in_the_teacher_s_run_says_how_to_go_on_with_the_whole(
     assert f"Continue with: deepmnist train --resume {tmp_path / 'run'}\n" in shown
 
 
+def test_a_teacher_s_run_that_another_command_has_is_left_as_it_is(
+    tmp_path, monkeypatch, quick_teacher
+) -> None:
+    """Such as one that resumes it as a run of its own."""
+    with monkeypatch.context() as patched:
+        patched.setattr(execution, "_run", lambda *given: pytest.fail("both write it"))
+        with pytest.raises(pytest.fail.Exception):
+            runs.train(corpus(), out=tmp_path / "run", **TAUGHT)
+    teacher = tmp_path / "run" / "teacher"
+    with (
+        lock.held(teacher),
+        pytest.raises(RunError, match=r"another command is writing .*teacher; wait"),
+    ):
+        runs.resume(tmp_path / "run", corpus(), quiet=True)
+    assert [path.name for path in teacher.iterdir()] == [lock.LOCK]
+
+
+def test_a_name_that_no_record_can_hold_is_refused_before_there_is_one(tmp_path) -> None:
+    unnamable = replace(corpus(), name=os.fsdecode(b"caf\xe9"))
+    with pytest.raises(ConfigError, match=r"'caf\\udce9' is not UTF-8, as .* give it another name"):
+        runs.train(unnamable, out=tmp_path / "run", **QUICK)
+    assert not (tmp_path / "run" / runfolder.RECORD).exists()
+
+
 def test_taught_members_share_one_teacher(tmp_path, quick_teacher) -> None:
     result = runs.train(corpus(), out=tmp_path / "run", members=2, **TAUGHT)
     assert result.members == 2

@@ -128,6 +128,13 @@ def test_a_teacher_of_other_classes_is_refused(
         teaching.find(folder, classes)
 
 
+def test_a_teacher_that_also_tells_what_is_no_digit_is_refused() -> None:
+    """It names ten classes, and has eleven outputs."""
+    assert bundle.load(bundle.SHIPPED).manifest.class_names == list(DIGITS)
+    with pytest.raises(BundleError, match="also tells what is none of its classes, which no stud"):
+        teaching.find(bundle.SHIPPED, DIGITS)
+
+
 def test_a_teacher_of_another_input_contract_is_refused(folder: Path) -> None:
     values = json.loads((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(json.dumps({**values, "input_contract": 2}))

@@ -105,7 +105,10 @@ def _teacher(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Tea
 
 
 def _make_teacher(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Result:
-    """The teacher's run, complete in itself: begun, continued or found finished in `folder`."""
+    """The teacher's run, complete in itself: begun, continued or found finished in `folder`.
+
+    RunError where another command has it, who resumes it as a run of its own.
+    """
 
     def begin() -> None:
         if not (folder / runfolder.RECORD).exists():
@@ -113,10 +116,12 @@ def _make_teacher(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -
             first = msgspec.structs.replace(record, config=config)
             runfolder.write_record(runfolder.claim(folder), first)
 
-    joint.by_chief(crew.workers, begin)
-    finished = finished_of_chief(crew.workers, folder)
-    own = record_of_chief(crew.workers, folder)
-    return finished or _run(folder, own, corpus, crew)
+    with ExitStack() as ours:
+        joint.by_chief(crew.workers, lambda: ours.enter_context(lock.held(folder)))
+        joint.by_chief(crew.workers, begin)
+        finished = finished_of_chief(crew.workers, folder)
+        own = record_of_chief(crew.workers, folder)
+        return finished or _run(folder, own, corpus, crew)
 
 
 def _teacher_path(folder: Path, record: RunRecord) -> Path | None:

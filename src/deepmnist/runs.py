@@ -143,7 +143,18 @@ def _asked(
         teacher=teacher,
         machine=None if crew.at_once else devices.computes_on(),
     )
+    _check_names(record, corpus)
     return record, corpus
+
+
+def _check_names(record: RunRecord, corpus: Corpus) -> None:
+    """ConfigError where a file or folder is named in bytes that no record can hold."""
+    try:
+        msgspec.json.encode((record, corpus.name))
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{error.object!a} is not UTF-8, as a run's record must be; give it another name"
+        ) from None
 
 
 def _taken_up(
@@ -161,6 +172,8 @@ def _taken_up(
     _check_at_once(taught, crew.at_once)
     if finished:
         return record, None
+    if record.teacher is not None:  # here, where all workers are told of each other's errors
+        teaching.find_again(record.teacher.path, record.teacher.sha256)
     _check_versions(folder, record.versions)
     corpus = corpus or _reload(folder, record)
     if corpus.training_part.identity != record.identity:

@@ -95,6 +95,11 @@ def find(path: str | Path, class_names: Sequence[str]) -> bundle.Bundle:
             f"{opened.folder} tells {listed(known)} and the data holds {listed(class_names)}; "
             "a teacher must know the same classes, in the same order"
         )
+    if opened.manifest.rejection is not None:
+        raise BundleError(
+            f"{opened.folder} also tells what is none of its classes, which no student learns; "
+            "give a model that deepmnist train made"
+        )
     return opened
 
 

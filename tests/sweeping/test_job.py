@@ -77,11 +77,18 @@ def test_another_sweep_in_the_folder_is_refused_with_what_differs(begin: Sweep) 
         begin(recipe="tiny", seed=1)
 
 
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """A model that may teach: the one that comes along, as if it told nothing but digits apart."""
+    folder = Path(shutil.copytree(bundle.SHIPPED, tmp_path / "teacher"))
+    manifest = json.loads((folder / bundle.MANIFEST).read_text())
+    (folder / bundle.MANIFEST).write_text(json.dumps({**manifest, "rejection": None}))
+    return folder
+
+
 def test_another_model_where_the_teacher_was_is_another_sweep(
-    begin: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    begin: Sweep, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    teacher = tmp_path / "teacher"
-    shutil.copytree(bundle.SHIPPED, teacher)
     settings = ["teaching=0.2,0.5", f"teacher={teacher}"]
     begin(settings=settings)
     begin(settings=settings)
@@ -91,10 +98,8 @@ def test_another_model_where_the_teacher_was_is_another_sweep(
 
 
 def test_a_teacher_that_may_know_the_validation_images_is_refused(
-    begin: Sweep, tmp_path: Path, corpus: Corpus
+    begin: Sweep, tmp_path: Path, teacher: Path, corpus: Corpus
 ) -> None:
-    teacher = tmp_path / "teacher"
-    shutil.copytree(bundle.SHIPPED, teacher)
     manifest = json.loads((teacher / bundle.MANIFEST).read_text())
     manifest["dataset"]["identity"] = corpus.training_part.identity
     manifest["config"]["validation_share"] = 0.25
