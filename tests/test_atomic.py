@@ -185,6 +185,30 @@ def test_a_folder_comes_back_when_the_new_one_cannot_take_its_name(
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("moved", ["old", "new"])
+def test_a_folder_comes_back_when_ctrl_c_falls_between_the_two_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: str
+) -> None:
+    path = filled(tmp_path / "folder", old="1")
+    replace = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)  # it comes once
+        if moved == "old":
+            replace(source, target)
+        raise KeyboardInterrupt
+
+    def second(source: Path, target: Path) -> None:
+        replace(source, target)
+        monkeypatch.setattr(os, "replace", interrupted)
+
+    monkeypatch.setattr(os, "replace", interrupted if moved == "old" else second)
+    with pytest.raises(KeyboardInterrupt), atomic.replacing(path) as temporary:
+        filled(temporary, new="2")
+    assert [file.name for file in path.iterdir()] == ["old"]
+    assert leftovers(tmp_path) == []
+
+
 def test_a_link_to_a_folder_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
     target = filled(tmp_path / "target", old="1")
     link = tmp_path / "link"

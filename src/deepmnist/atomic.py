@@ -86,11 +86,12 @@ def _take_name(temporary: Path, path: Path) -> None:
         return
     old = temporary.with_suffix(f".old{PART}")
     _remove(old)
-    path.replace(old)
     try:
+        path.replace(old)
         temporary.replace(path)
-    except OSError:
-        old.replace(path)
+    except BaseException:  # Ctrl-C, too
+        if not path.exists():
+            old.replace(path)
         raise
     _remove(old)
 
