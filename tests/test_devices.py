@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,28 @@ def test_bfloat16_is_used_where_the_processor_has_it(
     monkeypatch.setattr(machine, "instructions", lambda: {"avx2", flag})
     assert devices.resolve_precision("auto") == precision
     assert devices.resolve_precision("float32") == "float32"
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What TensorFlow tells of the one GPU that it sees."""
+    details: dict[str, Any] = {"device_name": "Abacus 9", "compute_capability": (8, 0)}
+    monkeypatch.setattr(devices.tf.config, "list_physical_devices", lambda kind: [kind])
+    monkeypatch.setattr(devices.tf.config.experimental, "get_device_details", lambda gpu: details)
+    return details
+
+
+def test_a_gpu_is_named_with_what_a_training_computes_on(gpu: dict[str, Any]) -> None:
+    found = devices.computes_on()
+    assert found["gpu"] == "Abacus 9"
+    assert machine.named(found).endswith(" cores, Abacus 9")
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"), [((8, 0), "mixed_bfloat16"), ((7, 5), "float32")]
+)
+def test_on_a_gpu_its_generation_decides_the_number_format(
+    gpu: dict[str, Any], capability: tuple[int, int], precision: str
+) -> None:
+    gpu["compute_capability"] = capability
+    assert devices.resolve_precision("auto") == precision

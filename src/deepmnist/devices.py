@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,18 +41,22 @@ def limit_threads(cores: int) -> None:
 def computes_on() -> dict[str, str | int]:
     """What decides how a step's sums are rounded, as machine.named tells it.
 
-    Its cores are the threads that TensorFlow takes: what it was told, else all it may.
+    Its cores are the threads that TensorFlow takes: what it was told, else all it may. A GPU, the
+    first that it sees, is named where there is one.
     """
     described = machine.describe()
     asked = os.environ.get("TF_NUM_INTRAOP_THREADS", "")
     told = tf.config.threading.get_intra_op_parallelism_threads() or (
         int(asked) if asked.isdecimal() else 0
     )
-    return {
+    found = {
         "processor": described["processor"],
         "vectors": described["vectors"],
         "cores": told or usable_cores(),
     }
+    if gpus := _gpus():
+        found["gpu"] = gpus[0].get("device_name", "GPU")
+    return found
 
 
 def resolve_precision(precision: Precision) -> Precision:
@@ -62,8 +67,12 @@ def resolve_precision(precision: Precision) -> Precision:
 
 
 def _has_bfloat16() -> bool:
-    gpus = tf.config.list_physical_devices("GPU")
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return tuple(details.get("compute_capability", (0, 0))) >= BFLOAT16_CAPABILITY
+    if gpus := _gpus():
+        return tuple(gpus[0].get("compute_capability", (0, 0))) >= BFLOAT16_CAPABILITY
     return not BFLOAT16_FLAGS.isdisjoint(machine.instructions())
+
+
+def _gpus() -> list[dict[str, Any]]:
+    """What is known of each GPU that TensorFlow sees."""
+    seen = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu) for gpu in seen]

@@ -62,7 +62,8 @@ def describe() -> dict[str, str | int]:
 def named(described: Mapping[str, str | int]) -> str:
     """What `describe` told, for people; an older one had not looked at the vectors."""
     vectors = f" ({described['vectors']})" if "vectors" in described else ""
-    return f"{described['processor']}{vectors}, {described['cores']} cores"
+    gpu = f", {described['gpu']}" if "gpu" in described else ""
+    return f"{described['processor']}{vectors}, {described['cores']} cores{gpu}"
 
 
 def instructions() -> set[str]:
