@@ -216,6 +216,19 @@ def test_curves_of_an_ensemble_are_one_a_member_and_the_caption_gives_their_mean
     assert loss.count("var(--accent)") > single[: single.index("</svg>")].count("var(--accent)")
 
 
+@pytest.mark.parametrize("shares", [[0.9892], [1.0], [0.0], [0.1, 0.995, 1.0], [0.0, 1.0]], ids=str)
+def test_no_share_is_drawn_where_none_can_be(tmp_path: Path, shares: list[float]) -> None:
+    history = [
+        {"step": step, "validation_accuracy": share} for step, share in enumerate(shares, start=5)
+    ]
+    source = written(tmp_path, history=history)
+    drawing = source[source.index("<svg") : source.index("</svg>")]
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
+    marks = [float(text.replace("\u2212", "-")) for text in texts if text[-1].isdecimal()]
+    assert len(marks) > 4
+    assert all(0 <= mark <= 100 for mark in marks)
+
+
 # --- whatever it is given -----------------------------------------------------------------------
 
 

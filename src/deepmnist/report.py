@@ -172,6 +172,8 @@ def _curve(caption: str, unit: str, form: str, series: Mapping[str, Strands]) ->
     every = [point for strands in shown.values() for points in strands for point in points]
     if caption == "Loss" and min(value for _, value in every) > 0:
         _logarithmic(axes)
+    if unit == "%":
+        _within_all(axes)
     if len(shown) > 1:
         axes.legend(loc="upper right")
     axes.set(xlabel="step", ylabel=unit)
@@ -226,6 +228,14 @@ def _logarithmic(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:,g}")
+
+
+def _within_all(axes: Axes) -> None:
+    """Room for no less than 0 % and no more than 100 %, but for the markers at the ends."""
+    low, high = axes.get_ylim()
+    least, most = max(low, 0.0), min(high, 100.0)
+    spare = 0.02 * (most - least)
+    axes.set_ylim(max(low, least - spare), min(high, most + spare))
 
 
 def _figure(width: float, height: float) -> Figure:
