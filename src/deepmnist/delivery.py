@@ -1,6 +1,6 @@
 """What a finished training becomes: calibrated, converted, tested once, and written down.
 
-The one place where the test set is read. What the run was asked for is runs.py's business.
+The one place where a run reads the test set. What the run was asked for is runs.py's business.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A line of an ensemble says which member it is of, counted from 1; of a single net it says nothing.
 
 A killed run may leave its last line torn; a resumed run first drops whatever came after the
-checkpoint it starts from.
+checkpoint it starts from. TensorBoard's files cannot be shortened: there such points come twice.
 """
 
 from __future__ import annotations

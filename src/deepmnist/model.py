@@ -20,7 +20,7 @@ from deepmnist.edges import OrientedEdges
 from deepmnist.normalization import FusedNormalization
 from deepmnist.recipes import TrainingConfig
 
-SEEDS_A_RUN = 1_000  # initializers and masks draw from seed * 1,000 upwards, one each
+SEEDS_A_RUN = 1_000  # layers are seeded from seed * 1,000 upwards, one each
 
 
 def build(config: TrainingConfig, classes: int, dtype: str = "float32") -> keras.Model:

@@ -3,6 +3,8 @@
 RUN/run.json        what was asked for: data, configuration, versions; and the machine
 RUN/metrics.jsonl   one line a chunk of steps
 RUN/checkpoints/    the newest two; of an ensemble, in a folder a member: member-01, ...
+RUN/members/        those that are trained at once, until they come home (cluster/members.py)
+RUN/tensorboard/    the same curves for TensorBoard, where asked for
 RUN/teacher/        the run, complete in itself, that made the teacher, where there is one to make
 RUN/bundle/         the trained model
 RUN/report.html     for people

@@ -42,7 +42,7 @@ class Workers(Protocol):
         """The sum of all workers' vectors, which must be of one length; every worker must call."""
 
     def stopped(self) -> bool:
-        """Whether this worker was asked to stop since the last call."""
+        """Whether this worker was asked to stop."""
 
     def watched(self, advice: str) -> AbstractContextManager[None]:
         """While it lasts, a lost worker is a LostError that names it, with `advice` behind."""
