@@ -27,7 +27,8 @@ bench: $(READY) ## measure fast, balanced, start-up and exports in a quarter of 
 	@$(BIN)/python -m benchmarks.exports --rounds 5
 	@$(BIN)/python -m benchmarks.tables
 
-bench-full: $(READY) ## measure all that MNIST is enough for, in hours; killed and started again, it goes on
+bench-full: $(READY) ## install the other runtimes and measure all that MNIST is enough for, in hours; killed and started again, it goes on
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[bench]' || echo "warning: without a network what is not installed is left out" >&2
 	@$(BIN)/python -m benchmarks.full $(ARGS); status=$$?; $(BIN)/python -m benchmarks.tables && exit $$status
 
 pretrained: $(READY) ## make the model that comes along anew: made pictures, then training

@@ -19,8 +19,8 @@ NAMES = {"saved_model": "SavedModel", "litert": "LiteRT", "onnx": "ONNX"}
 
 def written(figures: Figures) -> str:
     """The classifiers' table, the readers', and where they were measured."""
-    head = ("classifier", "size", "MNIST test", "same answers", "largest difference", "one image",
-            "images/s")  # fmt: skip
+    head = ("classifier", "size", "MNIST test", "same answers", "largest difference",
+            "one in a row", "images/s")  # fmt: skip
     rows = [_classifier(*each) for each in figures["classifiers"].items()]
     reader_head = ("reader", "size", "largest difference", "one picture")
     reader_rows = [_reader(*each) for each in figures["readers"].items()]
@@ -29,8 +29,9 @@ def written(figures: Figures) -> str:
     text = (
         f"{machine.named(figures['machine'])}, {figures['date']}; medians of "
         f"{figures['rounds']} turns; accuracy and answers on {figures['test_n']:,} test images, "
-        "differences on validation and golden images. What runs on LiteRT had chosen how to answer "
-        f"one image before it was timed. {told}."
+        "differences on validation and golden images. The bundle and .tflite files are answered by "
+        "the product, which had chosen how, and by LiteRT or ONNX Runtime, before it was timed. "
+        f"{told}."
     )
     paragraph = textwrap.fill(text, WIDTH, break_on_hyphens=False)
     tables = markdown.table(head, rows), markdown.table(reader_head, reader_rows)

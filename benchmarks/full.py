@@ -43,6 +43,8 @@ def main(
     Left out is what needs more than is installed.
     """
     missing = [peer for peer in inference.PEERS if find_spec(peer) is None]
+    if missing:
+        print(f"inference will be left out, for want of {', '.join(missing)}", flush=True)
     with ledger.alone(folder):
         for name in OTHERS:
             if name != "inference" or not missing:

@@ -5,14 +5,17 @@
 
 From uint8 images to probabilities in float32: one image by itself, images one by one in a row, and
 10,000 at once, with one thread and with one a core. Answers must agree before anything is timed.
-Each runtime first chooses, by a few trials, with how many of its threads it answers one image, and
-how it takes many: how many at a time, and whether its threads share a batch or each has its own.
-Then all take turns, so that a busy moment of a shared machine falls on all of them; read the
-medians, and their ratios before either. The product chooses by itself. For one image it is as
-anyone opens it, and has answered some thousands, as they come, before it is timed; by which runtime
-it answers many is decided before, as by `deepmnist score` before long work. What any runtime takes
-to load is left out. Each net and number of threads has a process of its own, held to as many cores
-(TensorFlow's threads can be set only once).
+Nets are untrained and images random: the work is the same, and no answer saves any of it.
+
+Each runtime is timed in every way that it may be used: one image by one of its threads or by all;
+many so many at a time, its threads sharing a batch or each with its own. What counts is the way
+with the best median of the very turns, which is as kind to the peers as can be. All take turns, so
+that a busy moment of a shared machine falls on all of them; read the medians, and their ratios
+before either. The product has one way, its own choice. For one image it is as anyone opens it, and
+has answered some thousands, as they come, before it is timed; by which runtime it answers many is
+decided before, as by `deepmnist score` before long work. What any runtime takes to load is left
+out. Each net and number of threads has a process of its own, held to as many cores (TensorFlow's
+threads can be set only once).
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from importlib import metadata
-from typing import Annotated, Any
+from operator import itemgetter
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -46,7 +50,7 @@ ENDLESS = 10**9  # images, long work for any net
 ACQUAINTED = 125  # turns of one image after which the product has tried all its ways
 TOLERANCE = 1e-4  # largest difference of two runtimes' probabilities
 BATCHES = (32, 64, 256)  # each runtime takes many images in whichever it is fastest at
-TRIALS, TRIAL_IMAGES = 5, 4_096
+AGREEING = 4_097  # images whose answers must agree; of no batch a multiple
 ONE_IMAGE_TURNS, CALLS = 5, 20  # for one image: turns a round, calls a turn
 PAUSE_S = 0.01  # in which a runtime's threads stop waiting for more work
 APART_S = 0.002  # before an image that comes by itself
@@ -54,6 +58,8 @@ PEERS = ("onnxruntime", "openvino", "onnx", "tf2onnx")
 
 Answer = Callable[[NDArray[np.uint8], NDArray[np.float32]], None]  # see runtimes.Answer
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Named = TypeVar("Named", bound=Hashable)
+Ways = Mapping[str, Mapping[str, Classify]]  # of each runtime, by what they are called
 
 
 def main(
@@ -82,30 +88,28 @@ def measure(name: str, threads: int, rounds: int, count: int) -> dict[str, Any]:
     runtimes.limit_tensorflow(threads)
     net = runtimes.prepare(name)
     images = np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE)).astype(np.uint8)
-    many = {PRODUCT: _product(net.litert, onnx_is_sooner(net.litert, len(DIGITS), ENDLESS))}
-    chosen = {PRODUCT: "its own choice"}
-    one_ways = {}
+    by_onnx = onnx_is_sooner(net.litert, len(DIGITS), ENDLESS)
+    choice = f"its own choice: {'ONNX Runtime' if by_onnx else 'LiteRT'}"
+    many: dict[str, dict[str, Classify]] = {PRODUCT: {choice: _product(net.litert, by_onnx)}}
+    one: dict[str, dict[str, Classify]] = {}
     for runtime, make in runtimes.RUNTIMES.items():
-        one_ways[runtime] = {
-            str(each): in_batches([make(net, 1, each)], 1) for each in sorted({1, threads})
+        one[runtime] = {
+            told(1, each): in_batches([make(net, 1, each)], 1) for each in sorted({1, threads})
         }
-        ways = bulk_ways(partial(make, net), threads, make is runtimes.with_tensorflow)
-        chosen[runtime] = fastest(ways, images[:TRIAL_IMAGES])
-        many[runtime] = ways[chosen[runtime]]
-    difference = check_agreement([*many.values()], images[: TRIAL_IMAGES + 1])
+        many[runtime] = bulk_ways(partial(make, net), threads, make is runtimes.with_tensorflow)
+    difference = check_agreement(
+        [way for ways in many.values() for way in ways.values()], images[:AGREEING]
+    )
     turns = ONE_IMAGE_TURNS * rounds
     alone, in_a_row = (
-        _of_one_image(net.litert, one_ways, images[:1], pause_s, turns) for pause_s in (APART_S, 0)
+        _of_one_image(net.litert, one, images[:1], pause_s, turns) for pause_s in (APART_S, 0)
     )
-    rates = in_turns(
-        {key: partial(images_per_second, way, images) for key, way in many.items()}, rounds
-    )
+    rates = best(many, lambda way: partial(images_per_second, way, images), rounds, max)
     figures = {
         runtime: {
             "one_image_us": alone[runtime],
             "in_a_row_us": in_a_row[runtime],
             "images_per_second": rates[runtime],
-            "bulk_way": chosen[runtime],
         }
         for runtime in many
     }
@@ -117,24 +121,37 @@ def _product(runtime: bytes, onnx: bool | None = None) -> Classify:
 
 
 def _of_one_image(
-    litert: bytes,
-    ways: Mapping[str, Mapping[str, Classify]],
-    image: NDArray[np.uint8],
-    pause_s: float,
-    turns: int,
+    litert: bytes, ways: Ways, image: NDArray[np.uint8], pause_s: float, turns: int
 ) -> dict[str, dict[str, Any]]:
     """Microseconds for `image`, each after a pause: of the product, and of each runtime's best way.
 
-    Whether other cores' help pays depends on the pauses, so that each is chosen anew for them.
+    The product learns anew which way is the soonest: that depends on the pauses.
     """
-    chosen = {PRODUCT: _product(litert)}
-    acquaint(partial(one_image_us, chosen[PRODUCT], image, pause_s))
-    for runtime, some in ways.items():
-        chosen[runtime] = some[quickest(some, image, pause_s)]
-    check_agreement([*chosen.values()], image)
-    return in_turns(
-        {key: partial(one_image_us, way, image, pause_s) for key, way in chosen.items()}, turns
-    )
+    ways = {PRODUCT: {"its own choice": _product(litert)}, **ways}
+    check_agreement([way for some in ways.values() for way in some.values()], image)
+    acquaint(partial(one_image_us, ways[PRODUCT]["its own choice"], image, pause_s))
+    return best(ways, lambda way: partial(one_image_us, way, image, pause_s), turns, min)
+
+
+def best(
+    ways: Ways,
+    timer: Callable[[Classify], Callable[[], float]],
+    rounds: int,
+    choose: Callable[..., dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Of each runtime the way with the best median, min's or max's: its figures and its name."""
+    timers = {
+        (runtime, way): timer(classify)
+        for runtime, some in ways.items()
+        for way, classify in some.items()
+    }
+    found = in_turns(timers, rounds)
+    return {
+        runtime: choose(
+            ({**found[runtime, way], "way": way} for way in some), key=itemgetter("median")
+        )
+        for runtime, some in ways.items()
+    }
 
 
 def acquaint(one_image: Callable[[], float]) -> None:
@@ -150,17 +167,21 @@ def bulk_ways(
 
     shared: its threads are the process's, so that all batches have them.
     """
-
-    def told(workers: int) -> str:
-        return f"{workers} at once" if shared else f"{workers} x {threads // workers} threads"
-
     return {
-        f"{size} at a time, {told(workers)}": in_batches(
+        f"{size} at a time, {told(workers, threads, shared)}": in_batches(
             [make(size, threads // workers) for _ in range(workers)], size
         )
         for size in BATCHES
-        for workers in {1, threads}
+        for workers in sorted({1, threads})
     }
+
+
+def told(workers: int, threads: int, shared: bool = False) -> str:
+    """How a runtime's threads are used: so many batches at once, each by its part of them."""
+    if shared:
+        return f"{workers} at once"
+    own = threads // workers
+    return f"{workers} x {own} thread{'s' if own > 1 else ''}"
 
 
 def in_batches(answers: Sequence[Answer], size: int) -> Classify:
@@ -187,25 +208,6 @@ def in_batches(answers: Sequence[Answer], size: int) -> Classify:
     return classify
 
 
-def fastest(ways: Mapping[str, Classify], images: NDArray[np.uint8]) -> str:
-    """The way with the least median time over a few turns."""
-    return _least({way: partial(_seconds, classify, images) for way, classify in ways.items()})
-
-
-def quickest(ways: Mapping[str, Classify], image: NDArray[np.uint8], pause_s: float) -> str:
-    """The same for one image, each turn of it several calls with pauses between."""
-    return _least({way: partial(one_image_us, each, image, pause_s) for way, each in ways.items()})
-
-
-def _least(timers: Mapping[str, Callable[[], float]]) -> str:
-    """The name of the timer that says least, by its median; what it says first does not count."""
-    said: dict[str, list[float]] = {name: [] for name in timers}
-    for _ in range(TRIALS + 1):
-        for name, timer in timers.items():
-            said[name].append(timer())
-    return min(said, key=lambda name: statistics.median(said[name][1:]))
-
-
 def check_agreement(ways: Sequence[Classify], images: NDArray[np.uint8]) -> float:
     """The largest difference of any probability; ValueError where it is past TOLERANCE."""
     answers = np.stack([classify(images) for classify in ways])
@@ -217,17 +219,19 @@ def check_agreement(ways: Sequence[Classify], images: NDArray[np.uint8]) -> floa
     return difference
 
 
-def in_turns(timers: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, dict[str, Any]]:
+def in_turns(
+    timers: Mapping[Named, Callable[[], float]], rounds: int
+) -> dict[Named, dict[str, Any]]:
     """What each timer says, once a round, in an order drawn anew each round."""
-    found: dict[str, list[float]] = {runtime: [] for runtime in timers}
+    found: dict[Named, list[float]] = {name: [] for name in timers}
     order, draws = list(timers), random.Random(0)
     for _ in range(rounds):
         draws.shuffle(order)
-        for runtime in order:
-            found[runtime].append(timers[runtime]())
+        for name in order:
+            found[name].append(timers[name]())
     return {
-        runtime: {"median": statistics.median(values), **results.spread(values)}
-        for runtime, values in found.items()
+        name: {"median": statistics.median(values), **results.spread(values)}
+        for name, values in found.items()
     }
 
 
@@ -291,7 +295,7 @@ def _print(name: str, threads: int, figures: Mapping[str, Any]) -> None:
             f"{runtime:>12}  {one['median']:8,.0f} us ({one['min']:,.0f}-{one['max']:,.0f})"
             f"  in a row {values['in_a_row_us']['median']:,.0f} us"
             f"  {many['median']:8,.0f} images/s ({many['min']:,.0f}-{many['max']:,.0f})"
-            f"  {values['bulk_way']}"
+            f"  {many['way']}"
         )
     one_image, bulk = figures["one_image_time_to_fastest"], figures["bulk_rate_to_fastest"]
     row = figures["in_a_row_time_to_fastest"]

@@ -87,6 +87,7 @@ def measure(seeds: Mapping[str, int], baseline: int, folder: Path) -> Path:
         "date": time.strftime("%Y-%m-%d"),
         "test_accuracy": results.spread([run["test_correct"] / run["test_n"] for run in published]),
         "train_seconds": {**results.spread(seconds), "median": statistics.median(seconds)},
+        "train_seconds_each": seconds,
     }
     now = {name: _record(found, before.get(name, {}), yardstick) for name, found in runs.items()}
     _print({**now, "the tutorial as published": yardstick})
@@ -112,14 +113,16 @@ def _record(
 ) -> dict[str, Any]:
     """A recipe's figures and standing; `before`: its record until now, which may be of these runs.
 
-    Then they stand beside the tutorial of their own day, and keep their remark.
+    Then they keep their remark, and stand beside the runs of the tutorial that they stood beside,
+    or beside these and more.
     """
     figures = _figures(found)
     if before.get("train_seconds_each") != figures["train_seconds_each"]:
         return {**figures, **_standing(found, yardstick)}
     beside = before.get("baseline", yardstick)
-    if beside.get("date", before["date"]) == yardstick["date"]:
-        beside = yardstick  # the same runs of the tutorial, or more of them
+    known = beside.get("train_seconds_each")
+    if known and {*known} <= {*yardstick["train_seconds_each"]}:
+        beside = yardstick
     remark = {"remark": before["remark"]} if "remark" in before else {}
     return {**figures, **_standing(found, beside), **remark}
 

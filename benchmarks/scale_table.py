@@ -68,7 +68,7 @@ def _photos(pace: Figures | None) -> list[Load]:
     return [
         Load("photos of a digit, 20 kB", 20_000, pace["crops_per_second"], PICTURE),
         Load("`--read`, photos of a line, 3 MB", 3 * MB, 1e3 / photo["milliseconds"], READ),
-        Load(f"`--read`, forms of {FORM_LINES} lines, 500 kB", 500_000, 1e3 / form, READ),
+        Load(f"the same, forms of {FORM_LINES} lines, 500 kB: at most", 500_000, 1e3 / form, READ),
     ]
 
 
@@ -85,14 +85,19 @@ def _row(load: Load) -> tuple[str, ...]:
     return (
         load.name,
         f"{load.rate:,.0f}" if load.rate >= 10 else f"{load.rate:.1f}",
-        f"{seconds / 3600:,.0f}",
-        f"{seconds / DAY_S:,.0f}",
+        _about(seconds / 3600),
+        _about(seconds / DAY_S),
         _bytes(size),
         f"{_bytes(size / DAY_S)}/s",
         f"{load.rate * load.size / MB:,.1f} MB/s",
         f"{NETWORK_S / load.rate / load.size:,.0f}",
         f"{PICTURES * load.weight / PART_WEIGHT:,.0f}",
     )
+
+
+def _about(value: float) -> str:
+    """Three digits of what is worked out: a rate was measured to no more."""
+    return f"{float(f'{value:.3g}'):,.0f}"
 
 
 def _bytes(count: float) -> str:

@@ -25,6 +25,7 @@ from benchmarks import (
     scale_table,
     serve_table,
     terminal,
+    tutorial_v1,
 )
 from deepmnist import atomic, machine, recipes
 
@@ -37,9 +38,12 @@ BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->\n)", re.DOTALL)
 WIDTH = 100  # characters of a line of text
 GIB = 2**30
 TRAINING = (
-    "Training time, of recipes the mean and of the tutorial as published the median, holds "
-    "building, tracing and compiling; a share is of that median, taken beside it on the same "
-    "machine."
+    "Training time holds building, tracing and compiling. Of recipes it is the mean, of the "
+    "tutorial the median, and a share divides one by the other, of the same machine and day."
+)
+PUBLISHED = (
+    f"the tutorial as published, its last layer put right: {tutorial_v1.STEPS:,} steps of "
+    f"{tutorial_v1.BATCH} on TensorFlow 1's interface"
 )
 MARKS = "¹²³⁴⁵⁶⁷⁸⁹"  # of notes under the table, of which there are never more than recipes
 
@@ -146,12 +150,16 @@ def _table(figures: Figures) -> str:
             "memory")  # fmt: skip
     marks = _marks(figures)
     rows = [
-        _row(_recipe(name, values) + marks.get(_elsewhere(values, figures), ""), values)
+        _row(
+            _recipe(name, values) + marks.get(_elsewhere(values, figures), ""),
+            values,
+            teacher=figures["recipes"].get(values.get("configuration", {}).get("teacher"), {}),
+        )
         for name, values in figures["recipes"].items()
     ]
     baseline = figures.get("baseline")
     if baseline:
-        rows.append(_row("the tutorial as published, on TensorFlow 1's interface", baseline))
+        rows.append(_row(PUBLISHED, baseline))
     return markdown.table(head, rows)
 
 
@@ -185,23 +193,36 @@ def _beside(figures: Figures) -> tuple[str, ...]:
     return ("",)
 
 
-def _row(label: str, values: Figures) -> tuple[str, ...]:
-    accuracy, memory = values["test_accuracy"], values.get("peak_memory_bytes")
+def _row(label: str, values: Figures, teacher: Figures | None = None) -> tuple[str, ...]:
+    """teacher: its record, of a recipe that has one."""
+    accuracy = values["test_accuracy"]
+    peaks = filter(None, [_peak(values), _peak(teacher or {})])
     sd = "" if accuracy["sd"] is None else f" ({accuracy['sd'] * 100:.2f})"
     return (
         label,
         f"{accuracy['mean'] * 100:.2f} %{sd}",
         str(accuracy["n"]),
         _seconds(values),
-        share(values.get("share_of_tutorial_time")),
-        f"{memory / GIB:.2f} GiB" if memory else "",
+        _share(values),
+        ", its teacher ".join(peaks),
     )
+
+
+def _peak(values: Figures) -> str:
+    memory = values.get("peak_memory_bytes")
+    return f"{memory / GIB:.2f} GiB" if memory else ""
 
 
 def _seconds(values: Figures) -> str:
     times, teacher = values["train_seconds"], values.get("teacher_train_seconds")
     own = times.get("median", times["mean"])  # the tutorial's, which shares are of
     return f"{own:,.1f} s" + (f", its teacher {teacher['mean']:,.1f} s" if teacher else "")
+
+
+def _share(values: Figures) -> str:
+    """Of the tutorial's time; with its teacher's where it has one to make."""
+    own, whole = values.get("share_of_tutorial_time"), values.get("share_with_teacher")
+    return share(own) + (f", with its teacher {share(whole)}" if whole else "")
 
 
 def share(value: float | None) -> str:
@@ -214,7 +235,8 @@ def share(value: float | None) -> str:
 def _startup(figures: Figures) -> str:
     train, shortest = figures["train"], figures["help"]
     return (
-        f"A whole `deepmnist train` takes {train['outside_training_seconds']:.1f} s more: loading "
+        f"A whole `deepmnist train` of `{recipes.DEFAULT_RECIPE}` takes "
+        f"{train['outside_training_seconds']:.1f} s more: loading "
         "TensorFlow and the data, validating, testing, the model, the report. `deepmnist --help` "
         f"takes {shortest['median_seconds']:.2f} s, and `deepmnist predict one.png`, all of it, "
         f"{figures['predict_one_png']['median_seconds']:.2f} s."
@@ -223,9 +245,9 @@ def _startup(figures: Figures) -> str:
 
 def _kills(figures: Figures) -> str:
     return (
-        f"Of {figures['times']} runs killed with `kill -9` at random moments, {figures['kills']} "
-        f"times in all, and resumed, {figures['resumed_midway']} times from the middle of the "
-        f"steps, {figures['equal']} ended with the same weights, bit for bit."
+        f"{figures['times']} runs on scikit-learn's digits were killed with `kill -9` at random "
+        f"moments, {figures['kills']} times in all, and resumed, {figures['resumed_midway']} times "
+        f"in the middle of the steps: {figures['equal']} ended with the same weights, bit for bit."
     )
 
 
@@ -239,8 +261,8 @@ def _limits(figures: Figures) -> str:
         for values in figures["recipes"].values()
         if "augmentation_share" in values
     ]
-    told = f" Augmentation takes {min(added):.0f} to {max(added):.0f} % of it." if added else ""
-    reached = "Of the matrix-multiply peak in its own number format, a training step reaches"
+    told = f" Augmentation takes {min(added):.0f} to {max(added):.0f} % of a step." if added else ""
+    reached = "Of the fastest matrix product in its number format, a training step reaches"
     return f"{reached}: {shares}.{told}"
 
 
@@ -255,8 +277,8 @@ def _scale(figures: Figures) -> str:
     sharded = [run for run in figures["runs"] if run.get("layout") == "shards"]
     sizes = ", ".join(f"{run['images']:,}" for run in mapped)
     text = (
-        f"`{figures['recipe']}` on {sizes} memory-mapped images takes {_times(mapped)} µs an image "
-        f"and at most {_memory(mapped)}"
+        f"`{figures['recipe']}`, all its batches whole, on {sizes} memory-mapped images takes "
+        f"{_times(mapped)} µs an image and at most {_memory(mapped)}"
     )
     return text + (f"; in shards {_times(sharded)} µs and {_memory(sharded)}." if sharded else ".")
 

@@ -50,8 +50,11 @@ def test_its_extra_brings_no_reader_that_is_run_by_itself() -> None:
     assert len([each for each in extras["contenders"] if "ocr" in each]) == 2
 
 
-def test_what_is_left_out_is_said_when_the_rest_is_done(
-    tmp_path: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch
+def test_what_is_left_out_is_said_first_and_again_when_the_rest_is_done(
+    tmp_path: Path,
+    measured: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(inference, "PEERS", ("no_such_runtime", "json"))
     with pytest.raises(
@@ -59,3 +62,5 @@ def test_what_is_left_out_is_said_when_the_rest_is_done(
     ):
         full.main(tmp_path)
     assert {*measured} == {*full.OTHERS, *named.RECIPES} - {"inference"}
+    told = "inference will be left out, for want of no_such_runtime\n"
+    assert capsys.readouterr().out.startswith(told)

@@ -40,11 +40,11 @@ def test_hours_bytes_and_parts_follow_from_the_rates() -> None:
         in text
     )
     assert (
-        "| photos of a digit, 20 kB | 500 | 5,556 | 231 | 200.0 TB | 2.31 GB/s | 10.0 MB/s | 125 |"
+        "| photos of a digit, 20 kB | 500 | 5,560 | 231 | 200.0 TB | 2.31 GB/s | 10.0 MB/s | 125 |"
         in text
     )
-    assert "| `--read`, photos of a line, 3 MB | 10 | 277,778 |" in text
-    assert "| `--read`, forms of 20 lines, 500 kB | 0.6 | 4,500,000 |" in text
+    assert "| `--read`, photos of a line, 3 MB | 10 | 278,000 |" in text
+    assert "| the same, forms of 20 lines, 500 kB: at most | 0.6 | 4,500,000 |" in text
     assert "1.93 times what one does. A worker holds at most 1.00 GiB." in text
 
 
