@@ -2,7 +2,8 @@
 
 All of it goes through Workers.total, so machines need share no disk, and every worker must call the
 same function at the same point. With one worker each function is the plain call. What the chief
-refuses, every worker raises; what goes wrong on one worker, all are told.
+refuses, every worker raises; what goes wrong on one of them before the first step, all are told.
+Later, such as where a disk is full, the others see no more than that it is lost.
 """
 
 from __future__ import annotations
