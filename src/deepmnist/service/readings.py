@@ -65,7 +65,7 @@ class Readings:
         self._waiting += 1
         piece = _Piece(work)
         self._queue.put(piece)
-        reading = asyncio.ensure_future(asyncio.wrap_future(piece.told))
+        reading = asyncio.wrap_future(piece.told)
         leaving = asyncio.ensure_future(_left(receive))
         try:
             await asyncio.wait([reading, leaving], return_when=asyncio.FIRST_COMPLETED)
@@ -75,6 +75,7 @@ class Readings:
         finally:
             leaving.cancel()
             piece.drop()
+            reading.cancel()  # of what has begun nobody will hear, be it an error
             self._waiting -= 1
 
 
