@@ -6,7 +6,8 @@ and writes. What was asked for and whether it may be is runs.py's business.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,13 +51,23 @@ def complete(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Res
     again = f"deepmnist train --resume {folder}"
     advice = f"continue, on as many workers or others, with: {again}"
     try:
-        with ExitStack() as ours, crew.workers.watched(advice):
-            joint.by_chief(crew.workers, lambda: ours.enter_context(lock.held(folder)))
+        with crew.workers.watched(advice), _held(folder, crew.workers):
             finished = finished_of_chief(crew.workers, folder)  # by who had it until now
             return finished or _run(folder, record, corpus, crew)
     except KeyboardInterrupt:
         crew.screen.message(f"Stopped. Continue with: {again}")
         raise
+
+
+@contextmanager
+def _held(folder: Path, workers: Workers) -> Iterator[None]:
+    """The folder is this run's while it lasts: its chief's, who alone writes there.
+
+    RunError, for all workers, where another command has it.
+    """
+    with ExitStack() as ours:
+        joint.by_chief(workers, lambda: ours.enter_context(lock.held(folder)))
+        yield
 
 
 def _run(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -> Result:
@@ -116,8 +127,7 @@ def _make_teacher(folder: Path, record: RunRecord, corpus: Corpus, crew: Crew) -
             first = msgspec.structs.replace(record, config=config)
             runfolder.write_record(runfolder.claim(folder), first)
 
-    with ExitStack() as ours:
-        joint.by_chief(crew.workers, lambda: ours.enter_context(lock.held(folder)))
+    with _held(folder, crew.workers):
         joint.by_chief(crew.workers, begin)
         finished = finished_of_chief(crew.workers, folder)
         own = record_of_chief(crew.workers, folder)
