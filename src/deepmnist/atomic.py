@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from deepmnist.errors import StorageError
+from deepmnist.errors import StorageError, reason
 
 PART = ".part"  # the ending of every unfinished file or folder
 
@@ -36,9 +36,9 @@ def replacing(path: Path) -> Iterator[Path]:
         _take_name(temporary, path)
     except OSError as error:
         _remove(temporary)
-        reason = error.strerror or str(error)
         raise StorageError(
-            f"cannot write {path}: {reason}; free some space or name a folder you may write to"
+            f"cannot write {path}: {reason(error)}; free some space or name a folder you may write "
+            "to"
         ) from error
     except BaseException:
         _remove(temporary)

@@ -17,7 +17,7 @@ import msgspec
 
 from deepmnist import atomic
 from deepmnist.contract import CONTRACT_VERSION
-from deepmnist.errors import BundleError, one_line
+from deepmnist.errors import BundleError, one_line, reason
 
 SCHEMA_VERSION = 1
 MANIFEST = "bundle.json"
@@ -161,7 +161,7 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError as error:  # a name too long, a folder that may not be entered
-        raise BundleError(f"{path} cannot be looked at: {error.strerror}") from error
+        raise BundleError(f"{path} cannot be looked at: {reason(error)}") from error
 
 
 def _check_contract(folder: Path, version: int) -> None:
@@ -190,7 +190,7 @@ def _read_manifest(path: Path) -> Manifest:
             )
         return msgspec.json.decode(text, type=Manifest)
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+        raise BundleError(f"{path} cannot be read: {reason(error)}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{path} is no valid manifest: {one_line(error)}") from error
 
@@ -213,7 +213,7 @@ def _verify(folder: Path, name: str, record: FileRecord) -> None:
                 "copy the whole folder again"
             )
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+        raise BundleError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _lies_in(folder: Path, name: str) -> bool:

@@ -26,7 +26,7 @@ from deepmnist import images, pictures, reader, sheet
 from deepmnist.data.arrays import check_method
 from deepmnist.data.dataset import Dataset
 from deepmnist.data.folder import visible
-from deepmnist.errors import DataError, PictureError, nearest, one_line
+from deepmnist.errors import DataError, PictureError, nearest, one_line, reason
 from deepmnist.synthesis.corpus import CLASS_NAMES, NONE
 
 MAX_CORRECTIONS = 100_000
@@ -55,7 +55,7 @@ def read(path: Path) -> Dataset:
                 raise DataError(_too_many(path))
             found.append(example)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
     if not found:
         raise DataError(f"{path} holds no correction: there is no digit in any of its pictures")
     seen, labels = zip(*found, strict=True)

@@ -23,7 +23,7 @@ from tensorflow.python.distribute import collective_all_reduce_strategy
 from tensorflow.python.eager import context
 
 from deepmnist import devices, stopping
-from deepmnist.errors import DeepMNISTError, LostError, RunError
+from deepmnist.errors import DeepMNISTError, LostError, RunError, reason
 from deepmnist.roster import Roster
 
 JOIN_S = 120  # for all workers to be there
@@ -182,7 +182,7 @@ def _check_port_is_free(roster: Roster) -> None:
             trial.bind(("", port))
         except OSError as error:
             raise RunError(
-                f"{roster.name(roster.index)} cannot listen on port {port}: {error.strerror}; "
+                f"{roster.name(roster.index)} cannot listen on port {port}: {reason(error)}; "
                 "give it another in TF_CONFIG"
             ) from error
 

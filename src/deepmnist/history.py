@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from deepmnist import atomic
-from deepmnist.errors import StorageError
+from deepmnist.errors import StorageError, reason
 
 if TYPE_CHECKING:
     from deepmnist.training import Progress
@@ -35,7 +35,7 @@ def append(folder: Path, progress: Progress, member: int | None = None) -> None:
             file.write(msgspec.json.encode(line) + b"\n")
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror}; free some space, then resume the run"
+            f"cannot write {path}: {reason(error)}; free some space, then resume the run"
         ) from error
 
 

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 
 from deepmnist import atomic, lock
-from deepmnist.errors import RunError, StorageError
+from deepmnist.errors import RunError, StorageError, reason
 from deepmnist.recipes import TrainingConfig
 from deepmnist.rounding import percent
 
@@ -121,7 +121,7 @@ def claim(folder: Path) -> Path:
         occupied = not all(map(_may_be_there, folder.iterdir()))
     except OSError as error:
         raise StorageError(
-            f"{folder} cannot be made a run's folder: {error.strerror}; name another with --out"
+            f"{folder} cannot be made a run's folder: {reason(error)}; name another with --out"
         ) from error
     if occupied:
         raise RunError(f"{folder} is not empty; name a new folder with --out")
@@ -149,7 +149,7 @@ def made(dataset: str, recipe: str) -> Path:
         return next(filter(_is_new, _names(dataset, recipe)))
     except OSError as error:
         raise StorageError(
-            f"no folder can be made in {RUNS}: {error.strerror}; name another with --out"
+            f"no folder can be made in {RUNS}: {reason(error)}; name another with --out"
         ) from error
 
 
@@ -225,7 +225,7 @@ def unpack_result(content: bytes) -> Result:
 
 
 def _unreadable(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
+    return RunError(f"{path} cannot be read: {reason(error)}")
 
 
 def _write(path: Path, value: Any) -> None:

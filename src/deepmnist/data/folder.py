@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.resizing import picture_to_side
-from deepmnist.errors import DataError, PictureError
+from deepmnist.errors import DataError, PictureError, reason
 
 PARTS = ("train", "test")
 SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
@@ -46,7 +46,7 @@ def read_folder(folder: Path, name: str | None = None, *, resize: bool = False) 
             for part, place in parts.items()
         }
     except OSError as error:
-        raise DataError(f"cannot read {folder}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {folder}: {reason(error)}") from error
     return Corpus(read.get("train"), read.get("test"), name)
 
 

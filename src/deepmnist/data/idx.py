@@ -23,7 +23,7 @@ from deepmnist.data import mapped
 from deepmnist.data.dataset import DIGITS, Corpus, Dataset, to_labels
 from deepmnist.data.headers import IMAGES_MAGIC, LABELS_MAGIC, header
 from deepmnist.data.resizing import to_side
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARTS = {"train": "train", "test": "t10k"}  # how the published files call the two parts
@@ -139,7 +139,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged: {error}; get it again") from error
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
 
 
 def _body(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

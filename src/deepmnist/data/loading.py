@@ -17,7 +17,7 @@ from deepmnist.data.dataset import Corpus, Dataset, drawn
 from deepmnist.data.download import WHAT_TO_DO, fetch, mismatch
 from deepmnist.data.shards import index
 from deepmnist.data.sources import NamedSource, RemoteFile
-from deepmnist.errors import DataError, DataNotFoundError, nearest
+from deepmnist.errors import DataError, DataNotFoundError, nearest, reason
 
 DEFAULT = "mnist"
 DATA_DIR_VARIABLE = "DEEPMNIST_DATA_DIR"
@@ -155,7 +155,7 @@ def _readable(place: str | Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"cannot read {str(place)[:200]}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {str(place)[:200]}: {reason(error)}") from error
 
 
 def _load_name(name: str, data_dir: Path | None, resize: bool, may_download: bool) -> Corpus:

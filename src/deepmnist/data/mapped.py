@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from deepmnist.data.rows import AllBut
 from deepmnist.data.shards.images import ShardedImages
 from deepmnist.data.streamed import StreamedImages
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 
 COPIED_BYTES = 2**26  # a selection of mapped images up to this size is simply copied
 
@@ -165,7 +165,7 @@ def _read(opened: OpenMap, offset: int, size: int) -> bytes:
     try:
         content = os.pread(opened.descriptor, size, offset)
     except OSError as error:
-        raise DataError(f"cannot read {opened.path}: {error.strerror}") from error
+        raise DataError(f"cannot read {opened.path}: {reason(error)}") from error
     if 0 < len(content) < size:  # a system gives no more than 2 GiB at once
         content += _read(opened, offset + len(content), size - len(content))
     if len(content) != size:

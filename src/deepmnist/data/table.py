@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from deepmnist.contract import SIDE
 from deepmnist.data.dataset import DIGITS, Dataset
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 
 PIXELS = SIDE * SIDE
 PIXEL_MAX = 255
@@ -64,7 +64,7 @@ def read_csv(path: Path, class_names: tuple[str, ...] = DIGITS, name: str | None
                 _values(block, line, layout) for block, line in _blocks(file, path, first_line)
             ]
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
     rows = np.concatenate(blocks) if blocks else np.empty((0, layout.columns), np.uint8)
     if len(rows) == 0:
         raise DataError(f"{path} is empty: it holds no row of numbers")

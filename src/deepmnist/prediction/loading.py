@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepmnist import bundle
 from deepmnist.bundle import RejectionRecord
-from deepmnist.errors import BundleError
+from deepmnist.errors import BundleError, reason
 from deepmnist.metadata import Metadata
 from deepmnist.prediction import graphs, litert, onnx, saved_model
 from deepmnist.prediction.predictor import ModelPredictor
@@ -91,7 +91,7 @@ def _content(path: Path) -> bytes:
             raise BundleError(f"{path} is larger than {bundle.MAX_FILE_BYTES:,} bytes: no export")
         return path.read_bytes()
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+        raise BundleError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _check_classifier(path: Path, told: Metadata) -> None:

@@ -99,7 +99,7 @@ def _read(path: Path, limit: int) -> bytes | None:
         with path.open("rb") as file:
             return file.read(limit)
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+        raise BundleError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _check_parts(folder: Path) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepmnist.errors import ConfigError
+from deepmnist.errors import ConfigError, reason
 from deepmnist.service.failures import response
 
 ENVIRONMENT = "DEEPMNIST_API_KEY"
@@ -77,8 +77,7 @@ def _content(file: Path) -> str:
         with file.open("rb") as opened:
             return opened.read(MAX_KEY_BYTES).decode("utf-8", "replace")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"the API key file {file} cannot be read: {reason}") from None
+        raise ConfigError(f"the API key file {file} cannot be read: {reason(error)}") from None
 
 
 class KeyGuard:

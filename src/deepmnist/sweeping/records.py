@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from deepmnist import atomic
-from deepmnist.errors import ConfigError, RunError, one_line
+from deepmnist.errors import ConfigError, RunError, one_line, reason
 from deepmnist.sweeping.space import Space, Values
 
 RECORD = "sweep.json"
@@ -143,7 +143,7 @@ def _read(path: Path, kind: type[Record], then: str) -> Record:
             raise RunError(f"{path} is larger than {MAX_BYTES:,} bytes: no record; {then}")
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror}") from error
+        raise RunError(f"{path} cannot be read: {reason(error)}") from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {one_line(error)[:300]}; {then}") from error
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from deepmnist.contract import SIDE
 from deepmnist.data.headers import IMAGE_BYTES, IMAGES_HEADER_BYTES, images_header
 from deepmnist.data.rows import AllBut
-from deepmnist.errors import DataError
+from deepmnist.errors import DataError, reason
 from deepmnist.order import BLOCK_ROWS, LANES, WINDOW_ROWS
 
 MAX_OPEN = 32  # files
@@ -74,7 +74,7 @@ class ShardFiles:
                     raise DataError(f"{path} has become shorter since it was opened; get it again")
                 held += got
         except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+            raise DataError(f"cannot read {path}: {reason(error)}") from error
 
     def _opened(self, number: int) -> BinaryIO:
         """The file, opened now or before; the one not used for longest is closed for it."""

@@ -25,7 +25,7 @@ from deepmnist.data.headers import (
     labels_header,
 )
 from deepmnist.data.shards.images import Shard, ShardedImages, ShardFiles
-from deepmnist.errors import DataError, one_line
+from deepmnist.errors import DataError, one_line, reason
 
 SCHEMA_VERSION = 1
 INDEX = "shards.json"
@@ -98,7 +98,7 @@ def read_index(folder: Path) -> Index:
         size = path.stat().st_size
         text = path.read_bytes() if size <= MAX_INDEX_BYTES else b""
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
     if size > MAX_INDEX_BYTES:
         raise DataError(f"{path} has {size:,} bytes; an index has at most {MAX_INDEX_BYTES:,}")
     index = _decoded(path, text)
@@ -146,7 +146,7 @@ def sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DataError(f"cannot read {path}: {reason(error)}") from error
 
 
 def _decoded(path: Path, text: bytes) -> Index:

@@ -50,7 +50,14 @@ from deepmnist.data.shards.index import (
     read_index,
     sha256,
 )
-from deepmnist.errors import ConfigError, DataError, MissingExtraError, StorageError, one_line
+from deepmnist.errors import (
+    ConfigError,
+    DataError,
+    MissingExtraError,
+    StorageError,
+    one_line,
+    reason,
+)
 
 ROWS = 65_536  # of a shard: 51 MB
 MAX_COPIES = 1_000_000
@@ -301,7 +308,7 @@ def _complete(out: Path, made: Made) -> Index | None:
         if not (out / INDEX).exists():
             return None
     except OSError as error:
-        raise StorageError(f"cannot read {out}: {error.strerror or error}") from error
+        raise StorageError(f"cannot read {out}: {reason(error)}") from error
     index = read_index(out)
     _check_same(out, index.made, made)
     return index
@@ -319,7 +326,7 @@ def _claim(out: Path, made: Made) -> None:
         else:
             atomic.write(out / BEGUN, msgspec.json.encode(made))
     except OSError as error:
-        raise StorageError(f"cannot write {out}: {error.strerror or error}") from error
+        raise StorageError(f"cannot write {out}: {reason(error)}") from error
 
 
 def _begun(path: Path) -> Made | None:
@@ -335,10 +342,7 @@ def _check_same(out: Path, there: Made | None, now: Made) -> None:
         now = msgspec.structs.replace(now, pixels=None)
     if there == now:
         return
-    names = (
-        []
-        if there is None
-        else [name for name in now.__struct_fields__ if getattr(there, name) != getattr(now, name)]
-    )
+    fields = () if there is None else now.__struct_fields__
+    names = [name for name in fields if getattr(there, name) != getattr(now, name)]
     what = f"with another value of {names[0]}" if names else "of something unknown"
     raise StorageError(f"{out} holds shards made {what}; give another --out")
