@@ -8,6 +8,7 @@ What is summed is the business of others.
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import time
@@ -145,7 +146,9 @@ def _joined(roster: Roster) -> tf.distribute.MultiWorkerMirroredStrategy:
             _resolver(roster), _communication(on_gpu=bool(gpus))
         )
     except (RuntimeError, tf.errors.OpError) as error:
-        raise _missing(roster, error) from error
+        missing = _missing(roster, error)
+    gc.collect()  # the half-made strategy and its threads, which must not last until Python ends
+    raise missing
 
 
 def _resolver(roster: Roster) -> tf.distribute.cluster_resolver.ClusterResolver:
